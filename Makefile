@@ -1,0 +1,61 @@
+# giftledger: `make help` says what there is. Every target does its own set-up.
+# make test BROKER=apache        on Apache Kafka; embedded, docker, external and auto are the others
+# make test POSTGRES_BIN=/usr/lib/postgresql/15/bin     on another Postgres
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test verify format soak lock schema clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(READY) ## Make the virtual environment
+
+$(READY): pyproject.toml deploy/requirements/dev.txt
+	@echo "Setting up $(VENV) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: export BROKER ?= embedded
+demo: $(READY) ## Run the whole path on the embedded stack and check every balance
+	@$(BIN)/python -m deploy.local.demo
+
+up: export BROKER ?= embedded
+up: $(READY) ## Start the same and stay, until Ctrl-C
+	@$(BIN)/python -m deploy.local.demo --stay
+
+test: $(READY) ## Run the tests on a real broker and a real Postgres, which they start
+	@$(BIN)/python -m pytest $(TESTS)
+
+verify: $(READY) ## What CI runs: format, lint, types, tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest $(TESTS)
+
+soak: $(READY) ## Property tests until Ctrl-C
+	@$(BIN)/python -m tests.soak
+
+format: $(READY) ## Format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schema: $(READY) ## Write sql/schema.sql from the migrations
+	@$(BIN)/python -m tests.schema > sql/schema.sql.new && mv sql/schema.sql.new sql/schema.sql
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" pyproject.toml
+
+lock: $(READY) ## Pin the dependencies again, with hashes
+	@$(LOCK) --upgrade --output-file deploy/requirements/runtime.txt
+	@$(LOCK) --upgrade --extra dev --output-file deploy/requirements/dev.txt
+
+clean: ## Remove what the targets made
+	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

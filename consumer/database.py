@@ -1,0 +1,59 @@
+"""Postgres: the pool of connections, and the statements that stand in ``sql/queries``."""
+
+from functools import cache
+from importlib.resources import files
+from typing import TypeAlias
+
+import asyncpg
+
+from consumer.settings import Settings
+from schemas.registry import FAMILIES
+
+SCHEMA = "giftcert"
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+@cache
+def statement(name: str) -> str:
+    """Read a statement, for example ``certificate/merge``."""
+    return (files("sql") / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def pool(settings: Settings, *, schema: str = SCHEMA, size: int = 4) -> Pool:
+    """Make the pool, not yet connected: ``async with`` connects at once, so that a wrong setting shows at start.
+
+    Statements name no schema: ``schema`` says on which tables they work.
+    """
+    return asyncpg.create_pool(
+        settings.database,
+        min_size=1,
+        max_size=size,
+        init=_create_staging,
+        timeout=settings.database_timeout_seconds,
+        command_timeout=settings.database_timeout_seconds,
+        server_settings={
+            "application_name": "giftledger",
+            "search_path": schema,
+            "statement_timeout": str(int(settings.database_timeout_seconds * 1000)),
+        },
+    )
+
+
+async def _create_staging(connection: Connection) -> None:
+    """Where a batch's projections arrive before they are merged; each connection has its own."""
+    for family in FAMILIES:
+        await connection.execute(
+            f"CREATE TEMPORARY TABLE incoming_{family.name} (LIKE {family.name}) ON COMMIT DELETE ROWS"
+        )
+
+
+async def publish_settings(pool: Pool, settings: Settings) -> None:
+    """Tell the reports what they need to know of this environment."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(statement("settings/time_zone"), settings.reporting_time_zone)
+        currencies = settings.account_currencies
+        await connection.execute(
+            statement("settings/account_currencies"), list(currencies.keys()), list(currencies.values())
+        )

@@ -1,0 +1,89 @@
+"""Dead letters: what a worker could not apply, kept with its original bytes, headers, and the reason.
+
+The headers follow Kafka Connect's, so that tools which read dead letters read ours.
+"""
+
+from collections import deque
+
+from msgspec import Struct
+
+from consumer import metrics
+from consumer.decode import Record
+from consumer.errors import Fatal
+from consumer.publish import Publisher, acknowledged
+from consumer.settings import Settings
+from schemas.registry import DEAD_LETTER
+
+# What a header may hold of a reason: enough to read, not enough to fill the topic.
+MAX_REASON = 1000
+# How many of the last records the limit looks at.
+WINDOW = 1000
+
+# Kafka Connect's names of the stages, and the metric's reasons.
+DECODE = "VALUE_CONVERTER"
+APPLY = "TASK_PUT"
+_REASONS = {DECODE: "undecodable", APPLY: "refused_by_database"}
+
+
+class DeadLetter(Struct, frozen=True):
+    """A record that will not do, at which stage, and why."""
+
+    record: Record
+    stage: str
+    error: Exception
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Give the original headers and, behind them, the reason."""
+        error = type(self.error)
+        reason = {
+            "topic": self.record.topic,
+            "partition": str(self.record.partition),
+            "offset": str(self.record.offset),
+            "stage": self.stage,
+            "exception.class.name": f"{error.__module__}.{error.__qualname__}",
+            "exception.message": str(self.error)[:MAX_REASON],
+        }
+        ours = [(f"__connect.errors.{name}", value.encode(errors="replace")) for name, value in reason.items()]
+        return [*self.record.headers, *ours]
+
+
+class DeadLetterLimit:
+    """Stops the worker when too many records will not do: then it is the worker that is wrong, not they."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_count = settings.dead_letter_max_count
+        self._max_ratio = settings.dead_letter_max_ratio
+        self._window: deque[bool] = deque(maxlen=WINDOW)
+
+    def note(self, *, good: int = 0, refused: int = 0) -> None:
+        """Count records. Raises Fatal when both limits are passed among the last 1,000."""
+        self._window.extend([False] * min(good, WINDOW))
+        self._window.extend([True] * min(refused, WINDOW))
+        count = sum(self._window)
+        if refused and count > self._max_count and count > self._max_ratio * len(self._window):
+            raise Fatal(
+                f"{count} of the last {len(self._window)} records would be dead letters; the last batch was neither "
+                "sent nor committed. If the worker is wrong, deploy the right one: it starts where this one stopped. "
+                "If the records are, start it with DEAD_LETTER_MAX_RATIO=1."
+            )
+
+
+class DeadLetters:
+    """The way to the dead-letter topic."""
+
+    def __init__(self, settings: Settings, publisher: Publisher) -> None:
+        self._topic = settings.topic(DEAD_LETTER)
+        self._deadline = settings.publish_deadline_seconds
+        self._publisher = publisher
+
+    async def publish(self, letters: list[DeadLetter]) -> None:
+        """Return when Kafka has them all. Raises Unavailable; to send them twice does no harm."""
+        sending = [
+            self._publisher.send(
+                self._topic, key=letter.record.key, value=letter.record.value, headers=letter.headers()
+            )
+            for letter in letters
+        ]
+        for letter, task in zip(letters, sending, strict=True):
+            await acknowledged(task, self._deadline)
+            metrics.dead_letters.labels(letter.record.topic, _REASONS[letter.stage]).inc()

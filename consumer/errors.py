@@ -1,0 +1,70 @@
+"""Verdicts: what a failure means for the messages it hit.
+
+Classified by SQLSTATE class, never by message text. What is not listed is unknown: the process ends loudly
+rather than guess with money.
+"""
+
+from enum import Enum
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+
+class Verdict(Enum):
+    """Permanent: this message will never do. Transient: try again. Unknown: stop."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    UNKNOWN = "unknown"
+
+
+class Fatal(Exception):
+    """The process cannot go on; the message says why and what to do about it."""
+
+
+# The classes of PostgreSQL's Appendix A that a wait can cure.
+_TRANSIENT_CLASSES = {
+    "08",  # connection exception
+    "40",  # transaction rollback: serialization failure, deadlock
+    "53",  # insufficient resources: connections, memory, disk
+    "57",  # operator intervention: shutdown, crash recovery, statement timeout
+    "58",  # system error outside of Postgres: I/O
+}
+_TRANSIENT_STATES = {
+    "25006",  # read-only transaction: a standby, in the middle of a failover
+    "55P03",  # lock not available: lock timeout
+}
+# The classes that are the row's own fault.
+_PERMANENT_CLASSES = {
+    "22",  # data exception: a value that its type cannot hold
+    "23",  # integrity constraint violation
+    "54",  # program limit exceeded: an index entry, a row, a nesting too large
+}
+# Another worker applied the same attempt or event between our look and our write: look again.
+_RACES = {"webhook_attempt_pkey", "webhook_attempt_definition_event", "certificate_history_pkey"}
+
+
+def database_verdict(error: BaseException) -> Verdict:
+    """Judge what the database, or the way to it, said about a transaction."""
+    if isinstance(error, asyncpg.PostgresError):
+        return _sqlstate_verdict(error)
+    # InterfaceError: the connection closed under us. OSError and TimeoutError: the way to the server.
+    if isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError):
+        return Verdict.TRANSIENT
+    return Verdict.UNKNOWN
+
+
+def _sqlstate_verdict(error: asyncpg.PostgresError) -> Verdict:
+    state = error.sqlstate or ""
+    if state == "23505" and error.constraint_name in _RACES:
+        return Verdict.TRANSIENT
+    if state in _TRANSIENT_STATES or state[:2] in _TRANSIENT_CLASSES:
+        return Verdict.TRANSIENT
+    return Verdict.PERMANENT if state[:2] in _PERMANENT_CLASSES else Verdict.UNKNOWN
+
+
+def kafka_verdict(error: BaseException) -> Verdict:
+    """Judge what the broker, or the way to it, said."""
+    if isinstance(error, KafkaError):
+        return Verdict.TRANSIENT if error.retriable else Verdict.UNKNOWN
+    return Verdict.TRANSIENT if isinstance(error, OSError | TimeoutError) else Verdict.UNKNOWN

@@ -1,0 +1,59 @@
+"""Fold: a batch of events becomes the rows that it changes. Pure: no clock, no database, no order of arrival.
+
+Two facts of an entity merge, each by its own maximum, so that any order gives the same: the newest description
+(by the order key) and the earliest delete. Rules 1 to 5 of applying are here; the database's own guards repeat
+them for what another worker may have written meanwhile.
+"""
+
+from collections.abc import Sequence
+
+from schemas.events import Changes, Entity, Event, Head, Known, Outcome, Projection
+
+NOTHING_KNOWN = Known()
+
+
+def fold(events: Sequence[Event], known: Known = NOTHING_KNOWN) -> Changes:
+    """Fold a batch, in its order, onto what the database knows of its attempts, events and entities."""
+    attempts, known_events, heads = set(known.attempts), set(known.events), dict(known.heads)
+    newest: dict[Entity, Event] = {}
+    changes = Changes(outcomes=[], entered=[], resent=[], projections={})
+    touched: dict[Entity, None] = {}
+
+    for event in events:
+        attempt = (event.attempt_id, event.entity.livemode)
+        if attempt in attempts:
+            changes.outcomes.append(Outcome.DUPLICATE)
+            continue
+        attempts.add(attempt)
+
+        identity = (event.entity, event.order.event_id)
+        if identity in known_events:
+            changes.outcomes.append(Outcome.RESEND)
+            changes.resent.append(event)
+            continue
+        known_events.add(identity)
+        changes.entered.append(event)
+
+        before = heads.get(event.entity, Head())
+        after = advance(before, event)
+        changes.outcomes.append(Outcome.STALE if after == before else Outcome.APPLIED)
+        if after != before:
+            heads[event.entity] = after
+            touched[event.entity] = None
+            if after.newest != before.newest:
+                newest[event.entity] = event
+
+    for entity in touched:
+        projection = Projection(entity, newest.get(entity), heads[entity].deleted_at)
+        changes.projections.setdefault(entity.family, []).append(projection)
+    return changes
+
+
+def advance(head: Head, event: Event) -> Head:
+    """Merge one event: the later description stays, the earlier delete stays."""
+    newest, deleted_at = head
+    if event.snapshot is not None and (newest is None or event.order > newest):
+        newest = event.order
+    if event.deleted_at is not None and (deleted_at is None or event.deleted_at < deleted_at):
+        deleted_at = event.deleted_at
+    return Head(newest, deleted_at)

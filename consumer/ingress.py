@@ -1,0 +1,228 @@
+"""Ingress: verify a webhook, publish its bytes as they came, answer when Kafka has them."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from consumer import metrics
+from consumer.publish import Headers, Publisher, Unavailable, acknowledged
+from consumer.service import admin_app, serving
+from consumer.settings import Settings
+from consumer.signature import HEADER, SignatureError, Verified, verify
+from schemas.registry import Malformed, Routed, route
+
+log = structlog.get_logger()
+
+RETRY_AFTER_SECONDS = 1
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Refusal(Exception):
+    """An answer other than 200: its status, the metric's reason, and what the caller may know."""
+
+    def __init__(self, status: HTTPStatus, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.reason, self.detail = status, reason, detail
+
+
+class Ingress:
+    """One route, and the bounds of what it holds in memory."""
+
+    def __init__(self, settings: Settings, publisher: Publisher) -> None:
+        self.settings = settings
+        self.publisher = publisher
+        self.keys = settings.signing_keys
+        self.draining = False
+        self._requests = 0
+        self._bytes = 0
+
+    def app(self) -> Starlette:
+        """Make the public application."""
+        return Starlette(
+            routes=[Route("/webhooks", self.receive, methods=["POST"])],
+            exception_handlers={HTTPException: _no_such_route},
+        )
+
+    async def receive(self, request: Request) -> Response:
+        """Answer one webhook."""
+        with metrics.webhook_request_duration.time():
+            try:
+                attempt_id = await self._accept(request)
+            except Refusal as refusal:
+                return _refuse(refusal)
+            except ClientDisconnect:
+                # The body never came whole, and nobody is there to be answered.
+                metrics.webhook_requests.labels("refused", "client_disconnected").inc()
+                return Response(status_code=HTTPStatus.BAD_REQUEST)
+        metrics.webhook_requests.labels("accepted", "published").inc()
+        return JSONResponse({"attemptId": attempt_id})
+
+    async def _accept(self, request: Request) -> str:
+        """Take a webhook from its head to Kafka's acknowledgement; give its attempt id. Raises Refusal."""
+        received_at = time.time()
+        leave = self._enter(request)
+        sending = None
+        try:
+            body = await self._read(request)
+            verified = self._verify(request, body, received_at)
+            routed = _route(body)
+            headers = _record_headers(request, routed, verified, received_at)
+            sending = self._send(routed, body, headers)
+            await acknowledged(sending, self.settings.publish_deadline_seconds)
+        except Unavailable as error:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "kafka_unavailable", str(error)) from error
+        finally:
+            # A record past its deadline is answered, but still held in memory.
+            if sending is not None:
+                sending.add_done_callback(leave)
+            else:
+                leave(None)
+        return routed.envelope.attempt_id
+
+    def _enter(self, request: Request) -> Callable[[object], None]:
+        """Count a request in; the result counts it out. A body of unknown length counts as the largest one."""
+        limit = self.settings.webhook_max_body_bytes
+        length = request.headers.get("content-length", "")
+        size = min(int(length), limit) if length.isdecimal() else limit
+        if self.draining:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "draining", "Shutting down")
+        if self._requests >= self.settings.max_in_flight_requests:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "in_flight_requests", "Too many requests in flight")
+        if self._bytes + size > self.settings.max_in_flight_bytes:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "in_flight_bytes", "Too many bytes in flight")
+        self._requests += 1
+        self._bytes += size
+
+        def leave(_: object) -> None:
+            self._requests -= 1
+            self._bytes -= size
+
+        return leave
+
+    async def _read(self, request: Request) -> bytes:
+        """Read the body, never more than the cap, whatever Content-Length says."""
+        limit = self.settings.webhook_max_body_bytes
+        length = request.headers.get("content-length", "")
+        body = bytearray()
+        if not (length.isdecimal() and int(length) > limit):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    break
+            else:
+                return bytes(body)
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"The body is larger than {limit} bytes")
+
+    def _verify(self, request: Request, body: bytes, now: float) -> Verified | None:
+        """Prove the sender, unless that is switched off."""
+        if self.settings.webhook_verification == "off":
+            return None
+        try:
+            verified = verify(
+                request.headers.get(HEADER),
+                body,
+                self.keys,
+                tolerance=self.settings.webhook_tolerance_seconds,
+                now=now,
+                reserialise=self.settings.webhook_reserialisation == "on",
+            )
+        except SignatureError as error:
+            detail = f"{HEADER}: {error.rejection.value.replace('_', ' ')}"
+            raise Refusal(HTTPStatus.UNAUTHORIZED, error.rejection.value, detail) from None
+        if verified.reserialised:
+            metrics.webhook_reserialised.inc()
+        return verified
+
+    def _send(self, routed: Routed, body: bytes, headers: Headers) -> asyncio.Task[object]:
+        topic = self.settings.topic(routed.topic)
+        return self.publisher.send(topic, key=routed.key.encode(), value=body, headers=headers)
+
+
+def _route(body: bytes) -> Routed:
+    try:
+        return route(body)
+    except Malformed as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "malformed", str(error)) from None
+
+
+def _record_headers(request: Request, routed: Routed, verified: Verified | None, received_at: float) -> Headers:
+    envelope = routed.envelope
+    arrival = datetime.fromtimestamp(received_at, UTC).isoformat(timespec="milliseconds")
+    headers = {
+        "event": envelope.event,
+        "event-id": envelope.id,
+        "attempt-id": envelope.attempt_id,
+        "livemode": "true" if envelope.livemode else "false",
+        "received-at": arrival.replace("+00:00", "Z"),
+    }
+    if verified:
+        headers["signing-key-id"] = verified.key_id
+    if _TRACEPARENT.fullmatch(traceparent := request.headers.get("traceparent", "")):
+        headers["traceparent"] = traceparent
+    return [(name, value.encode()) for name, value in headers.items()]
+
+
+def _refuse(refusal: Refusal) -> Response:
+    """Answer and record a refusal: one wide event, with nothing of the body in it."""
+    unavailable = refusal.status is HTTPStatus.SERVICE_UNAVAILABLE
+    outcome = "unavailable" if unavailable else "refused"
+    metrics.webhook_requests.labels(outcome, refusal.reason).inc()
+    log.warning("webhook refused", status=refusal.status.value, reason=refusal.reason, detail=refusal.detail)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if unavailable else {}
+    if refusal.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        # The rest of the body is still coming: the connection cannot carry another request.
+        headers["Connection"] = "close"
+    return _problem(refusal.status, refusal.detail, headers, reason=refusal.reason)
+
+
+async def _no_such_route(_: Request, error: Exception) -> Response:
+    status = HTTPStatus(getattr(error, "status_code", HTTPStatus.NOT_FOUND))
+    metrics.webhook_requests.labels("refused", status.name.lower()).inc()
+    return _problem(status, status.description, dict(getattr(error, "headers", None) or {}))
+
+
+def _problem(status: HTTPStatus, detail: str, headers: dict[str, str], **more: str) -> Response:
+    problem = {"title": status.phrase, "status": status.value, "detail": detail, **more}
+    return JSONResponse(problem, status.value, headers, media_type="application/problem+json")
+
+
+async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set, then finish what is in flight."""
+    publisher = Publisher(settings)
+    ingress = Ingress(settings, publisher)
+    metrics.webhook_verification_enabled.set(settings.webhook_verification == "on")
+    if settings.webhook_verification == "off":
+        log.warning("signatures are not verified: WEBHOOK_VERIFICATION=off")
+
+    def unready() -> list[str]:
+        reasons = {"shutting down": ingress.draining, "Kafka cannot be reached": not publisher.connected}
+        return [reason for reason, applies in reasons.items() if applies]
+
+    await publisher.start()
+    try:
+        admin = admin_app(live=list, ready=unready)
+        async with (
+            serving(admin, settings.admin_host, settings.admin_port),
+            serving(
+                ingress.app(),
+                settings.ingress_host,
+                settings.ingress_port,
+                grace=settings.shutdown_grace_seconds,
+            ),
+        ):
+            log.info("ingress listens", port=settings.ingress_port, keys=sorted(ingress.keys))
+            await stop.wait()
+            ingress.draining = True
+            log.info("ingress drains")
+    finally:
+        await publisher.stop()

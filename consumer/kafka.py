@@ -1,0 +1,45 @@
+"""Kafka: how every client of ours is set up."""
+
+from typing import Any
+
+from aiokafka.helpers import create_ssl_context
+
+from consumer.settings import Settings
+
+# The largest record that a dead-letter topic must hold: an original of a topic's default limit, and its headers.
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+
+
+def connection_options(settings: Settings) -> dict[str, Any]:
+    """Give the options that producers, consumers and admin clients share."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "client_id": "giftledger",
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if settings.kafka_security_protocol.endswith("SSL"):
+        options["ssl_context"] = create_ssl_context(cafile=settings.kafka_ssl_cafile)
+    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_password:
+        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        options["sasl_plain_username"] = settings.kafka_sasl_username
+        options["sasl_plain_password"] = settings.kafka_sasl_password.reveal()
+    return options
+
+
+def producer_options(settings: Settings) -> dict[str, Any]:
+    """Give the options of producers: durable on all in-sync replicas, in order."""
+    return connection_options(settings) | {
+        "acks": "all",
+        "enable_idempotence": settings.kafka_enable_idempotence,
+        "max_request_size": MAX_RECORD_BYTES,
+    }
+
+
+def consumer_options(settings: Settings) -> dict[str, Any]:
+    """Give the options of the workers' consumers: no commit but ours, and from the beginning (not the default)."""
+    return connection_options(settings) | {
+        "group_id": settings.kafka_group_id,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "max_partition_fetch_bytes": MAX_RECORD_BYTES,
+    }

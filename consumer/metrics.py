@@ -1,0 +1,72 @@
+"""Every metric, in one place. No certificate, customer or attempt id is ever a label."""
+
+from importlib.metadata import version
+
+from prometheus_client import Counter, Gauge, Histogram, Info, disable_created_metrics
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_AGES = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
+
+# Ingress.
+webhook_requests = Counter(
+    "giftcert_webhook_requests",
+    "Answers of the ingress: accepted, refused (the sender's fault) or unavailable (ours), and why.",
+    ["outcome", "reason"],
+)
+webhook_request_duration = Histogram(
+    "giftcert_webhook_request_duration_seconds", "From the request's head to its answer.", buckets=_FAST
+)
+webhook_verification_enabled = Gauge(
+    "giftcert_webhook_verification_enabled", "1 while signatures are verified, 0 where anybody is believed."
+)
+webhook_reserialised = Counter(
+    "giftcert_webhook_reserialised",
+    "Signatures that matched only the compact re-serialisation of the body.",
+)
+messages_sent = Counter("giftcert_messages_sent", "Records acknowledged by Kafka.", ["topic"])
+
+# Worker.
+messages_consumed = Counter("giftcert_messages_consumed", "Records fetched.", ["topic"])
+messages_processed = Counter(
+    "giftcert_messages_processed",
+    "Records done with: applied, stale, resend, duplicate or dead_lettered.",
+    ["topic", "outcome"],
+)
+batch_size = Histogram(
+    "giftcert_batch_size", "Records a batch.", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000)
+)
+message_process_duration = Histogram(
+    "giftcert_message_process_duration_seconds",
+    "From a batch's fetch to its commit, once for each of its records.",
+    ["topic"],
+    buckets=_FAST,
+)
+event_age = Histogram(
+    "giftcert_event_age_seconds",
+    "From receipt by the ingress to the committed row.",
+    ["topic"],
+    buckets=_AGES,
+)
+retries = Counter("giftcert_retries", "Attempts that will be made again.", ["stage", "error_type"])
+dead_letters = Counter("giftcert_dead_letters", "Records sent to the dead-letter topic.", ["topic", "reason"])
+consumer_lag = Gauge("giftcert_consumer_lag_messages", "Records not yet fetched.", ["topic", "partition"])
+consumer_assigned_partitions = Gauge("giftcert_consumer_assigned_partitions", "Partitions held.", ["topic"])
+consumer_rebalances = Counter("giftcert_consumer_rebalances", "Assignments received.")
+consumer_last_poll = Gauge("giftcert_consumer_last_poll_timestamp_seconds", "When the worker last polled Kafka.")
+projection_last_applied = Gauge(
+    "giftcert_projection_last_applied_timestamp_seconds",
+    "When a batch last changed the projection.",
+    ["entity"],
+)
+db_transaction_duration = Histogram(
+    "giftcert_db_transaction_duration_seconds",
+    "Transactions, committed or not.",
+    ["operation"],
+    buckets=_FAST,
+)
+db_pool_connections = Gauge("giftcert_db_pool_connections", "Connections of the pool.", ["state"])
+
+build_info = Info("giftcert_build", "What is running.")
+build_info.info({"version": version("giftledger")})

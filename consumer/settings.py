@@ -1,0 +1,172 @@
+"""Settings: read once from the environment, validated at start, secrets never printed.
+
+A secret may come from a file instead: ``DATABASE_URL_FILE=/run/secrets/database-url``.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+import msgspec
+from msgspec import Meta, Struct
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+PositiveInt = Annotated[int, Meta(ge=1)]
+PositiveFloat = Annotated[float, Meta(gt=0)]
+Ratio = Annotated[float, Meta(gt=0, le=1)]
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names it and the reason, never a secret's value."""
+
+
+class Secret:
+    """A string that shows itself to nobody who does not ask."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def reveal(self) -> str:
+        return self._value
+
+
+class Pairs(dict[str, str]):
+    """A setting of the form ``name=value,name=value``."""
+
+
+class SecretPairs(dict[str, Secret]):
+    """The same, where the values are secrets."""
+
+
+class Settings(Struct, rename="upper", frozen=True, kw_only=True):
+    """Every setting, with its default. Times in seconds, sizes in bytes."""
+
+    # Where Kafka is, and how to speak to it.
+    kafka_bootstrap_servers: str = "localhost:9092"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: Secret | None = None
+    kafka_ssl_cafile: str | None = None
+    # Off only for brokers that have no idempotent producer, such as the embedded one.
+    kafka_enable_idempotence: bool = True
+    kafka_group_id: str = "giftledger"
+    topic_prefix: str = "giftcert"
+    # For topics that `giftledger topics` creates; without a factor it is 3, or the number of brokers if fewer.
+    topic_partitions: PositiveInt = 6
+    topic_replication_factor: PositiveInt | None = None
+
+    # Where Postgres is: postgresql://user:password@host:port/database?sslmode=…
+    database_url: Secret | None = None
+    # A statement that takes longer is ended and tried again.
+    database_timeout_seconds: PositiveFloat = 30
+
+    # The sender's webhooks.
+    webhook_signing_keys: SecretPairs = msgspec.field(default_factory=SecretPairs)
+    webhook_verification: Literal["on", "off"] = "on"
+    # Also accept the signature of the body's compact re-serialisation, as the sender's page recommends.
+    webhook_reserialisation: Literal["on", "off"] = "on"
+    webhook_tolerance_seconds: PositiveFloat = 300
+    webhook_max_body_bytes: PositiveInt = 262_144
+
+    # The ingress: when to answer 503 instead of waiting.
+    ingress_host: str = "0.0.0.0"  # noqa: S104 - it is the public side
+    ingress_port: Port = 8080
+    publish_deadline_seconds: PositiveFloat = 5
+    max_in_flight_requests: PositiveInt = 1000
+    max_in_flight_bytes: PositiveInt = 67_108_864
+    # How long SIGTERM waits for what is in flight.
+    shutdown_grace_seconds: PositiveFloat = 20
+
+    # The worker.
+    batch_max_records: PositiveInt = 2000
+    # It stops when more than this many, and more than this share, of the last 1,000 records were dead-lettered.
+    dead_letter_max_count: PositiveInt = 100
+    dead_letter_max_ratio: Ratio = 0.2
+
+    # Health and metrics, never on the public port.
+    admin_host: str = "0.0.0.0"  # noqa: S104 - Prometheus and the kubelet come from outside
+    admin_port: Port = 9100
+
+    # Reports.
+    reporting_time_zone: str = "UTC"
+    account_currencies: Pairs = msgspec.field(default_factory=Pairs)
+
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def __post_init__(self) -> None:
+        if self.reporting_time_zone not in available_timezones():
+            raise ValueError("REPORTING_TIME_ZONE is not an IANA time zone")
+        if self.kafka_security_protocol.startswith("SASL") and not (
+            self.kafka_sasl_username and self.kafka_sasl_password
+        ):
+            raise ValueError(
+                f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs KAFKA_SASL_USERNAME and "
+                "KAFKA_SASL_PASSWORD"
+            )
+
+    @property
+    def database(self) -> str:
+        """The database's URL. Raises SettingsError when it is not set."""
+        if self.database_url is None:
+            raise SettingsError("DATABASE_URL is not set. Example: postgresql://giftledger@localhost:5432/giftledger")
+        return self.database_url.reveal()
+
+    @property
+    def signing_keys(self) -> dict[str, str]:
+        """Key id → secret. Raises SettingsError when there is none and verification is on."""
+        if not self.webhook_signing_keys and self.webhook_verification == "on":
+            raise SettingsError(
+                "WEBHOOK_SIGNING_KEYS is not set. Give it as key-id=secret, or set WEBHOOK_VERIFICATION=off "
+                "to accept what anybody sends."
+            )
+        return {key_id: secret.reveal() for key_id, secret in self.webhook_signing_keys.items()}
+
+    def topic(self, name: str) -> str:
+        """Give a topic's full name."""
+        return f"{self.topic_prefix}.{name}"
+
+
+_SECRETS = ("KAFKA_SASL_PASSWORD", "DATABASE_URL", "WEBHOOK_SIGNING_KEYS")
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings. Raises SettingsError, naming the setting and the reason."""
+    given = {name: value for name, value in environment.items() if value}
+    for name in _SECRETS:
+        if path := given.get(f"{name}_FILE"):
+            given[name] = _read_secret(name, path)
+    try:
+        return msgspec.convert(given, Settings, strict=False, dec_hook=_convert)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        raise SettingsError(f"{path.rstrip('`')}: {reason}" if path else reason) from None
+
+
+def _read_secret(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"{name}_FILE: cannot read {path}: {reason}") from None
+
+
+def _convert(kind: type, value: Any) -> Any:
+    if kind is Secret:
+        return Secret(value)
+    if kind is SecretPairs:
+        return SecretPairs({name: Secret(secret) for name, secret in _pairs(value).items()})
+    return Pairs(_pairs(value))
+
+
+def _pairs(value: str) -> dict[str, str]:
+    pairs = dict(part.strip().partition("=")[::2] for part in value.split(",") if part.strip())
+    if not pairs or not all(name and content for name, content in pairs.items()):
+        raise ValueError("must be name=value, separated by commas")
+    return pairs

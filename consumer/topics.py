@@ -1,0 +1,58 @@
+"""Topics: create what is missing, verify what is there."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from consumer.errors import Fatal
+from consumer.kafka import MAX_RECORD_BYTES, connection_options
+from consumer.settings import Settings
+from schemas.registry import DEAD_LETTER, TOPICS
+
+
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Connect an admin client."""
+    client = AIOKafkaAdminClient(**connection_options(settings))
+    try:
+        await client.start()
+        yield client
+    finally:
+        await client.close()
+
+
+async def create_topics(settings: Settings) -> dict[str, int]:
+    """Create the topics that are missing; give each topic's number of partitions. Safe to repeat."""
+    async with admin(settings) as client:
+        existing = set(await client.list_topics())
+        missing = [topic for topic in TOPICS if settings.topic(topic) not in existing]
+        if missing:
+            factor = settings.topic_replication_factor or await _usual_factor(client)
+            answer = await client.create_topics([_new_topic(settings, topic, factor) for topic in missing])
+            for name, code, *message in answer.topic_errors:
+                if code and code != TopicAlreadyExistsError.errno:
+                    reason = (message[0] if message else None) or for_code(code).__name__
+                    raise Fatal(f"Kafka did not create the topic {name}: {reason}")
+        described = await client.describe_topics([settings.topic(topic) for topic in TOPICS])
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+async def _usual_factor(client: AIOKafkaAdminClient) -> int:
+    cluster = await client.describe_cluster()
+    return min(3, len(cluster["brokers"]))
+
+
+def _new_topic(settings: Settings, topic: str, replication_factor: int) -> NewTopic:
+    # Keys are entities and every record counts, so nothing is compacted; how long to keep is the operator's choice,
+    # and as long as possible the best one: `giftledger rebuild` needs the beginning.
+    configuration = {"cleanup.policy": "delete", "retention.ms": "-1"}
+    if topic == DEAD_LETTER:
+        configuration["max.message.bytes"] = str(MAX_RECORD_BYTES)
+    return NewTopic(
+        settings.topic(topic),
+        num_partitions=settings.topic_partitions,
+        replication_factor=replication_factor,
+        topic_configs=configuration,
+    )

@@ -1,0 +1,161 @@
+"""Certificates: the events ``giftcertificate.created`` (purchased) and ``giftcertificate.updated`` (paid with).
+
+``data`` is a full snapshot after the change. Fields that no projection uses are not typed: they are kept as
+they came and cannot make an event fail.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct, field
+
+from schemas.envelope import Message
+from schemas.events import Event, Family, Kind, Projection
+from schemas.fields import Blank, BzDate, Identifier, Money, first_instant, given
+
+
+class ShiftLocation(Struct, rename="camel"):
+    """The station where the agent had an open shift; all of it may be missing (bought online, older accounts)."""
+
+    station_id: str | None = None
+    name: str | None = None
+    time_zone: str | None = None
+    primary_currency_code: str | None = None
+
+
+class DisplayCurrency(Struct):
+    """The currency of the ``display*`` amounts and its rates to the account's base currency."""
+
+    buy: float | str | None = None
+    sell: float | str | None = None
+    isocode: str | None = None
+
+    @property
+    def base_isocode(self) -> str | None:
+        """The code, where both rates are 1: only then does it name the base currency (inferred)."""
+        return given(self.isocode) if self.buy == 1 and self.sell == 1 else None
+
+
+class Certificate(Struct, rename="camel"):
+    """A certificate after an event; amounts in 1/100000 of the account's base currency."""
+
+    id: Identifier = field(name="_id")
+    balance: Money
+    price: Money | Blank = None
+    total: Money | Blank = None
+    status: str | None = None
+    deleted: bool | Blank = None
+    account_id: str | None = None
+    cert_def_id: str | None = None
+    transaction_id: str | None = None
+    trx_id: str | None = None
+    transactions_paid: list[Any] | Blank = None
+    customer_number: str | None = None
+    user_id: str | None = None
+    agency_id: str | None = None
+    agency_name: str | None = None
+    shift_id: str | None = None
+    shift_location: ShiftLocation | Blank = None
+    display_currency: DisplayCurrency | Blank = None
+    created_at: BzDate | Blank = None
+    updated_at: BzDate | Blank = None
+
+
+class CertificateMessage(Message):
+    """An event of a certificate."""
+
+    data: Certificate
+
+    @property
+    def dated(self) -> datetime | None:
+        return first_instant(self.data.updated_at, self.data.created_at)
+
+    @property
+    def snapshot(self) -> Certificate:
+        return self.data
+
+    @property
+    def deleted_at(self) -> None:
+        """Never: ``deleted`` is a state of a certificate's snapshot, not the end of its story."""
+        return
+
+
+class CertificateCreated(CertificateMessage, tag="giftcertificate.created"):
+    """A certificate was purchased: ``balance`` is its face value."""
+
+    kind = Kind.CREATED
+
+
+class CertificateUpdated(CertificateMessage, tag="giftcertificate.updated"):
+    """Someone paid with a certificate: ``balance`` is what is left."""
+
+    kind = Kind.UPDATED
+
+
+# Columns that current state and history share.
+_STATE = (
+    *("certificate_id", "livemode", "occurred_at", "emitted_at", "kind", "event_id"),
+    *("balance", "price", "total", "transactions_paid", "deleted", "status", "transaction_id"),
+    *("user_id", "agency_id", "shift_id", "station_id", "station_name", "station_time_zone"),
+    *("station_currency_code", "display_currency_code"),
+)
+
+
+def _state(event: Event) -> tuple[Any, ...]:
+    certificate: Certificate = event.snapshot
+    station = given(certificate.shift_location) or ShiftLocation()
+    display = given(certificate.display_currency) or DisplayCurrency()
+    paid = given(certificate.transactions_paid)
+    return (
+        event.entity.id,
+        event.entity.livemode,
+        *event.order.columns(),
+        certificate.balance,
+        given(certificate.price),
+        given(certificate.total),
+        None if paid is None else len(paid),
+        given(certificate.deleted) or False,
+        given(certificate.status),
+        given(certificate.transaction_id) or given(certificate.trx_id),
+        given(certificate.user_id),
+        given(certificate.agency_id),
+        given(certificate.shift_id),
+        given(station.station_id),
+        given(station.name),
+        given(station.time_zone),
+        given(station.primary_currency_code),
+        display.base_isocode,
+    )
+
+
+def _history_row(event: Event) -> tuple[Any, ...]:
+    return (*_state(event), event.received_at)
+
+
+def _projection_row(projection: Projection) -> tuple[Any, ...]:
+    event = projection.newest
+    if event is None:
+        raise ValueError("a certificate's row needs its newest event")
+    certificate: Certificate = event.snapshot
+    return (
+        *_state(event),
+        first_instant(certificate.created_at),
+        given(certificate.cert_def_id),
+        given(certificate.account_id),
+        given(certificate.customer_number),
+        given(certificate.agency_name),
+        event.data,
+    )
+
+
+CERTIFICATES = Family(
+    name="certificate",
+    topic="certificates",
+    projection=(
+        *_STATE,
+        *("created_at", "definition_id", "account_id", "customer_number", "agency_name", "data"),
+    ),
+    projection_row=_projection_row,
+    history=(*_STATE, "received_at"),
+    history_row=_history_row,
+)

@@ -1,0 +1,118 @@
+"""Definitions: the events ``giftcertificates.created``, ``.updated`` and ``.deleted`` of what is sold.
+
+Ids are never reused, so a delete is final, wherever it arrives: later and late events may fill the description,
+never revive the definition.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct, field
+
+from schemas.envelope import Message
+from schemas.events import Family, Kind, Projection
+from schemas.fields import Blank, BzDate, Identifier, Money, first_instant, given
+
+
+class Definition(Struct, rename="camel"):
+    """A definition after an event; amounts in 1/100000 of the currency unit."""
+
+    id: Identifier = field(name="_id")
+    price: Money | Blank = None
+    value: Money | Blank = None
+    name: str | None = None
+    description: str | None = None
+    currency_code: str | None = None
+    account_id: str | None = None
+    disabled: bool | Blank = None
+    taxable: bool | Blank = None
+    deleted: bool | Blank = None
+    created_at: BzDate | Blank = None
+    updated_at: BzDate | Blank = None
+
+
+class DeletedDefinition(Struct):
+    """All that a delete carries."""
+
+    id: Identifier = field(name="giftcertificateId")
+
+
+class DefinitionMessage(Message):
+    """An event that describes a definition."""
+
+    data: Definition
+
+    @property
+    def dated(self) -> datetime | None:
+        return first_instant(self.data.updated_at, self.data.created_at)
+
+    @property
+    def snapshot(self) -> Definition:
+        return self.data
+
+    @property
+    def deleted_at(self) -> datetime | None:
+        return self.order.occurred_at if self.data.deleted else None
+
+
+class DefinitionCreated(DefinitionMessage, tag="giftcertificates.created"):
+    """A definition was created."""
+
+    kind = Kind.CREATED
+
+
+class DefinitionUpdated(DefinitionMessage, tag="giftcertificates.updated"):
+    """A definition was changed."""
+
+    kind = Kind.UPDATED
+
+
+class DefinitionDeleted(Message, tag="giftcertificates.deleted"):
+    """A definition was deleted: nothing but its id is left to say."""
+
+    data: DeletedDefinition
+
+    kind = Kind.DELETED
+
+    @property
+    def snapshot(self) -> None:
+        return None
+
+    @property
+    def deleted_at(self) -> datetime:
+        return self.order.occurred_at
+
+
+def _projection_row(projection: Projection) -> tuple[Any, ...]:
+    event, identity = projection.newest, (projection.entity.id, projection.entity.livemode)
+    if event is None:
+        nothing_described = (None,) * (len(DEFINITIONS.projection) - 3)
+        return (*identity, projection.deleted_at, *nothing_described)
+    definition: Definition = event.snapshot
+    return (
+        *identity,
+        projection.deleted_at,
+        *event.order.columns(),
+        given(definition.price),
+        given(definition.value),
+        given(definition.name),
+        given(definition.description),
+        given(definition.currency_code),
+        given(definition.account_id),
+        given(definition.disabled),
+        given(definition.taxable),
+        first_instant(definition.created_at),
+        event.data,
+    )
+
+
+DEFINITIONS = Family(
+    name="definition",
+    topic="definitions",
+    projection=(
+        *("definition_id", "livemode", "deleted_at", "occurred_at", "emitted_at", "kind", "event_id"),
+        *("price", "value", "name", "description", "currency_code", "account_id", "disabled", "taxable"),
+        *("created_at", "data"),
+    ),
+    projection_row=_projection_row,
+)

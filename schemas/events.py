@@ -1,0 +1,116 @@
+"""What passes between the stages: a decoded event, what the database knows of it, and what it changes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+
+class Kind(IntEnum):
+    """What happened to the entity, in the order that breaks ties (the database's enum ``event_kind``)."""
+
+    CREATED = 0
+    UPDATED = 1
+    DELETED = 2
+
+
+class OrderKey(NamedTuple):
+    """The place of an event in the life of its entity; the arrival order says nothing.
+
+    ``occurred_at`` is ``updatedAt``, else ``createdAt``, else ``created``; ``emitted_at`` is ``created``.
+    """
+
+    occurred_at: datetime
+    emitted_at: datetime
+    kind: Kind
+    event_id: str
+
+    def columns(self) -> tuple[datetime, datetime, str, str]:
+        """Give the values of the columns ``occurred_at, emitted_at, kind, event_id``."""
+        return self.occurred_at, self.emitted_at, self.kind.name.lower(), self.event_id
+
+
+class Family(Struct, frozen=True, eq=False):
+    """A kind of entity: its topic, its tables, and how an event becomes their rows.
+
+    The statements that belong to it stand in ``sql/queries/<name>/``.
+    """
+
+    name: str
+    topic: str
+    projection: tuple[str, ...]
+    projection_row: Callable[["Projection"], tuple[Any, ...]]
+    history: tuple[str, ...] = ()
+    history_row: Callable[["Event"], tuple[Any, ...]] | None = None
+
+
+class Entity(NamedTuple):
+    """One certificate or one definition; test and live ones of the same id are two."""
+
+    family: Family
+    id: str
+    livemode: bool
+
+
+class Event(Struct, frozen=True):
+    """One decoded attempt of one event."""
+
+    name: str
+    attempt_id: str
+    entity: Entity
+    order: OrderKey
+    # The description after the event, None where the event carries none (a delete).
+    snapshot: Any
+    # When the entity was deleted for good, None where the event does not say so.
+    deleted_at: datetime | None
+    # The event's ``data`` as it came.
+    data: str
+    received_at: datetime
+    topic: str
+    partition: int
+    offset: int
+
+
+class Head(NamedTuple):
+    """How far an entity has come: its newest description and its earliest delete, either may be unknown."""
+
+    newest: OrderKey | None = None
+    deleted_at: datetime | None = None
+
+
+class Projection(NamedTuple):
+    """What a batch makes of one entity: the event with its newest description, and its earliest delete."""
+
+    entity: Entity
+    newest: Event | None
+    deleted_at: datetime | None
+
+
+class Known(Struct, frozen=True):
+    """What the database holds already of a batch."""
+
+    attempts: frozenset[tuple[str, bool]] = frozenset()
+    events: frozenset[tuple[Entity, str]] = frozenset()
+    heads: dict[Entity, Head] = {}
+
+
+class Outcome(StrEnum):
+    """What an attempt did. The first three stand in the ledger; a duplicate leaves no trace there."""
+
+    APPLIED = "applied"
+    STALE = "stale"
+    RESEND = "resend"
+    DUPLICATE = "duplicate"
+
+
+class Changes(Struct, frozen=True):
+    """What a batch writes. ``outcomes`` has one entry an event of the batch, in its order."""
+
+    outcomes: list[Outcome]
+    # Events that were not known: they enter the history.
+    entered: list[Event]
+    # Resends: they may show that an event was known earlier.
+    resent: list[Event]
+    projections: dict[Family, list[Projection]]

@@ -1,0 +1,77 @@
+"""The sender's field types: identifiers, money, dates with their null form, and its three ways to say nothing.
+
+Only fields that a projection uses are typed. An optional field may be missing, ``null`` or ``""``; all three
+mean "not given" and become ``None``. A value of the wrong type is an error that names its path.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal, TypeVar
+
+from msgspec import Meta, Struct
+
+T = TypeVar("T")
+
+# Longest identifier in characters: at four bytes each it still fits a Postgres index entry (2,704 bytes) twice.
+MAX_IDENTIFIER = 256
+# U+FFFD is what decoding puts where Postgres cannot hold the original character: no identifier may be altered.
+Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTIFIER, pattern="^[^\\x00-\\x1f\\x7f\\ufffd]+$")]
+
+# Money: an integer in 1/100000 of the currency unit (5000000 is 50.00), stored as Postgres bigint.
+Money = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+Blank = Literal[""] | None
+
+# From this magnitude on a Unix time is milliseconds: 10^11 s is the year 5138, 10^11 ms is March 1973. Inferred.
+MILLISECONDS_FROM = 10**11
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def given(value: T | Literal[""] | None) -> T | None:
+    """Read the sender's three ways to say nothing (missing, ``null``, ``""``) as ``None``; 0 is a value."""
+    return None if value is None or value == "" else value
+
+
+def seconds_from_epoch(timestamp: float) -> float:
+    """Unix seconds, from a timestamp in seconds or (from 10^11 on) in milliseconds."""
+    return timestamp / 1000 if abs(timestamp) >= MILLISECONDS_FROM else timestamp
+
+
+def instant_from_epoch(timestamp: int) -> datetime:
+    """Read ``created``: seconds or milliseconds by magnitude. Raises ValueError when no calendar holds it."""
+    unit = timedelta(milliseconds=1) if abs(timestamp) >= MILLISECONDS_FROM else timedelta(seconds=1)
+    try:
+        return EPOCH + timestamp * unit
+    except OverflowError:
+        raise ValueError("`created` is not a time between the years 1 and 9999") from None
+
+
+class BzDate(Struct):
+    """The sender's date: ``value`` is an ISO 8601 instant in UTC, ``offset`` (minutes) is only presentation.
+
+    The sender's null date is ``{"value": 0, "offset": 0}``; ``{}``, ``null`` and ``""`` say the same.
+    """
+
+    value: str | int | None = None
+
+    def __post_init__(self) -> None:
+        self.instant()
+
+    def instant(self) -> datetime | None:
+        """Give the instant, or None for the null date. Raises ValueError for anything else."""
+        if not self.value:
+            return None
+        if isinstance(self.value, int):
+            raise ValueError("`value` must be an ISO 8601 instant, or 0 for no date")  # noqa: TRY004 - msgspec adds the path to a ValueError
+        try:
+            parsed = datetime.fromisoformat(self.value)
+            return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            raise ValueError("`value` is not an ISO 8601 instant") from None
+
+
+def first_instant(*dates: BzDate | Blank) -> datetime | None:
+    """Give the first date that is one: missing, blank and null dates are passed over."""
+    for date in dates:
+        if isinstance(date, BzDate) and (instant := date.instant()):
+            return instant
+    return None

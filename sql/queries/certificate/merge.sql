@@ -1,0 +1,35 @@
+-- The newest event of each certificate of a batch, unless the table holds a newer one.
+-- Sorted, so that two workers that touch the same certificates lock them in the same order.
+INSERT INTO certificate AS known (
+    certificate_id, livemode, occurred_at, emitted_at, kind, event_id,
+    balance, price, total, transactions_paid, deleted, status, transaction_id,
+    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
+    station_currency_code, display_currency_code,
+    created_at, definition_id, account_id, customer_number, agency_name, data
+)
+SELECT
+    certificate_id, livemode, occurred_at, emitted_at, kind, event_id,
+    balance, price, total, transactions_paid, deleted, status, transaction_id,
+    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
+    station_currency_code, display_currency_code,
+    created_at, definition_id, account_id, customer_number, agency_name, data
+FROM incoming_certificate
+ORDER BY certificate_id, livemode
+ON CONFLICT (certificate_id, livemode) DO UPDATE SET
+    (
+        occurred_at, emitted_at, kind, event_id,
+        balance, price, total, transactions_paid, deleted, status, transaction_id,
+        user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
+        station_currency_code, display_currency_code,
+        created_at, definition_id, account_id, customer_number, agency_name, data
+    ) = (
+        EXCLUDED.occurred_at, EXCLUDED.emitted_at, EXCLUDED.kind, EXCLUDED.event_id,
+        EXCLUDED.balance, EXCLUDED.price, EXCLUDED.total, EXCLUDED.transactions_paid, EXCLUDED.deleted,
+        EXCLUDED.status, EXCLUDED.transaction_id,
+        EXCLUDED.user_id, EXCLUDED.agency_id, EXCLUDED.shift_id, EXCLUDED.station_id, EXCLUDED.station_name,
+        EXCLUDED.station_time_zone, EXCLUDED.station_currency_code, EXCLUDED.display_currency_code,
+        EXCLUDED.created_at, EXCLUDED.definition_id, EXCLUDED.account_id, EXCLUDED.customer_number,
+        EXCLUDED.agency_name, EXCLUDED.data
+    )
+WHERE (EXCLUDED.occurred_at, EXCLUDED.emitted_at, EXCLUDED.kind, EXCLUDED.event_id)
+    > (known.occurred_at, known.emitted_at, known.kind, known.event_id)

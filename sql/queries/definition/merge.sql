@@ -1,0 +1,30 @@
+-- Two facts of each definition of a batch merge apart: the newer description and the earlier delete stay.
+-- Sorted, so that two workers that touch the same definitions lock them in the same order.
+INSERT INTO definition AS known (
+    definition_id, livemode, deleted_at, occurred_at, emitted_at, kind, event_id,
+    price, value, name, description, currency_code, account_id, disabled, taxable, created_at, data
+)
+SELECT
+    definition_id, livemode, deleted_at, occurred_at, emitted_at, kind, event_id,
+    price, value, name, description, currency_code, account_id, disabled, taxable, created_at, data
+FROM incoming_definition
+ORDER BY definition_id, livemode
+ON CONFLICT (definition_id, livemode) DO UPDATE SET
+    -- LEAST passes over NULL: no delete known is not earlier than one that is.
+    deleted_at = LEAST(known.deleted_at, EXCLUDED.deleted_at),
+    (
+        occurred_at, emitted_at, kind, event_id,
+        price, value, name, description, currency_code, account_id, disabled, taxable, created_at, data
+    ) = (
+        SELECT
+            newest.occurred_at, newest.emitted_at, newest.kind, newest.event_id,
+            newest.price, newest.value, newest.name, newest.description, newest.currency_code,
+            newest.account_id, newest.disabled, newest.taxable, newest.created_at, newest.data
+        FROM (
+            SELECT known.*
+            UNION ALL
+            SELECT EXCLUDED.*
+        ) AS newest
+        ORDER BY newest.occurred_at DESC NULLS LAST, newest.emitted_at DESC, newest.kind DESC, newest.event_id DESC
+        LIMIT 1
+    )
