@@ -1,0 +1,70 @@
+"""What the tests stand on: one real Postgres and one real broker a session, a database and topics a test."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from consumer.database import Pool, pool
+from consumer.migrate import migrate
+from consumer.settings import Settings, load
+from deploy.local.stack import Stack
+
+TEMPLATE = "giftledger_template"
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """One Postgres (not durable: it is faster, and nobody crashes this one) and one broker."""
+    with Stack(durable=False) as running:
+        yield running
+
+
+def pytest_report_header() -> str:
+    broker, postgres = os.environ.get("BROKER", "auto"), os.environ.get("POSTGRES_BIN", "embedded")
+    return f"local stack: BROKER={broker}, POSTGRES_BIN={postgres}"
+
+
+@pytest.fixture(scope="session")
+def template(stack: Stack) -> str:
+    """Name a database that is migrated once and copied for each test."""
+    url = stack.postgres.create_database(TEMPLATE)
+    asyncio.run(migrate(load({"DATABASE_URL": url})))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(stack: Stack, template: str) -> Iterator[str]:
+    """Make a database of the test's own, migrated and empty."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield stack.postgres.create_database(name, template)
+    stack.postgres.drop_database(name)
+
+
+@pytest.fixture
+def environment(stack: Stack, database_url: str) -> dict[str, str]:
+    """Give the settings of a deployment of the test's own: database, topics, consumer group, key, free ports."""
+    return {
+        **stack.environment(),
+        "DATABASE_URL": database_url,
+        "TOPIC_PREFIX": f"test-{uuid.uuid4().hex[:12]}",
+        "TOPIC_PARTITIONS": "3",
+        "KAFKA_GROUP_ID": f"test-{uuid.uuid4().hex[:12]}",
+        "WEBHOOK_SIGNING_KEYS": "test=a-signing-key",
+        "INGRESS_HOST": "127.0.0.1",
+        "ADMIN_HOST": "127.0.0.1",
+    }
+
+
+@pytest.fixture
+def settings(environment: dict[str, str]) -> Settings:
+    return load(environment)
+
+
+@pytest.fixture
+async def connections(settings: Settings) -> AsyncIterator[Pool]:
+    """Connect to the test's database as the worker does."""
+    async with pool(settings) as connections:
+        yield connections

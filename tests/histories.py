@@ -1,0 +1,98 @@
+"""Random traffic for property tests: few entities, few times, so that everything collides with everything."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.reference import Delivery
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+CREATED = 1780315200
+
+_nothing = st.sampled_from([None, "", {}, {"value": 0, "offset": 0}])
+_dates = st.one_of(
+    st.integers(0, 4).map(lambda second: {"value": f"2026-06-01T12:00:0{second}.000Z", "offset": -240}), _nothing
+)
+_created = st.one_of(st.integers(CREATED, CREATED + 3), st.integers(CREATED * 1000, CREATED * 1000 + 3000))
+_money = st.one_of(st.integers(0, 5), st.sampled_from([-1, 2**63 - 1, -(2**63)]))
+_texts = st.sampled_from(["", "a", "Zoë 🎁", 'quote " and \\', "\ttab"])
+_stations = st.one_of(
+    _nothing.filter(lambda nothing: nothing != {"value": 0, "offset": 0}),
+    st.fixed_dictionaries(
+        {"stationId": _texts, "name": _texts},
+        optional={"timeZone": st.sampled_from(["", "America/Toronto", "Mars/Olympus"]), "primaryCurrencyCode": _texts},
+    ),
+)
+_certificate_data = st.fixed_dictionaries(
+    {"_id": st.sampled_from(["c1", "c2"]), "balance": _money},
+    optional={
+        "price": st.one_of(_money, st.sampled_from(["", None])),
+        "status": _texts,
+        "deleted": st.sampled_from([True, False, "", None]),
+        "updatedAt": _dates,
+        "createdAt": _dates,
+        "shiftLocation": _stations,
+        "displayCurrency": st.sampled_from(
+            [None, {}, {"buy": 1, "sell": 1.0, "isocode": "CAD"}, {"buy": 2, "sell": 1}]
+        ),
+        "transactionsPaid": st.sampled_from([None, [], ["t1"], [{"id": "t1"}, "t2"]]),
+        "customerNumber": _texts,
+        "unknown": st.sampled_from([None, 1.5, [], {"deep": [{}]}, "text"]),
+    },
+)
+_definition_data = st.fixed_dictionaries(
+    {"_id": st.sampled_from(["d1", "c1"])},
+    optional={
+        "name": _texts,
+        "price": _money,
+        "value": _money,
+        "deleted": st.booleans(),
+        "disabled": st.sampled_from([True, False, None, ""]),
+        "updatedAt": _dates,
+        "createdAt": _dates,
+        "currencyCode": st.sampled_from(["", "CAD"]),
+    },
+)
+_delete_data = st.fixed_dictionaries({"giftcertificateId": st.sampled_from(["d1", "c1"])})
+_happenings = st.one_of(
+    st.tuples(st.sampled_from(["giftcertificate.created", "giftcertificate.updated"]), _certificate_data),
+    st.tuples(st.sampled_from(["giftcertificates.created", "giftcertificates.updated"]), _definition_data),
+    st.tuples(st.just("giftcertificates.deleted"), _delete_data),
+)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn, *, most: int = 10) -> list[Delivery]:
+    """Draw events, send each by one to three attempts, some of them twice, and shuffle it all."""
+    happenings = draw(st.lists(_happenings, min_size=1, max_size=most))
+    # Event ids decide the last ties, so they must not grow with time.
+    event_ids = draw(st.permutations([f"{'eEé'[n % 3]}{n}" for n in range(len(happenings))]))
+    sent: list[Delivery] = []
+    for event_id, (event, data) in zip(event_ids, happenings, strict=True):
+        envelope = {"id": event_id, "event": event, "data": data, "created": draw(_created), "livemode": draw(_live)}
+        sent += draw(_attempts(envelope, len(sent)))
+    return draw(st.permutations(sent))
+
+
+_live = st.sampled_from([True, True, True, False])
+
+
+@st.composite
+def _attempts(draw: st.DrawFn, envelope: dict[str, Any], number: int) -> list[Delivery]:
+    sent = []
+    for attempt in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
+        body = {**envelope, "attemptId": f"attempt-{number}-{attempt}"}
+        delivery = Delivery(body, NOON + timedelta(milliseconds=draw(st.integers(0, 3))))
+        sent += [delivery] * draw(st.sampled_from([1, 1, 2]))
+    return sent
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[list[Delivery]]:
+    """Cut random traffic into batches."""
+    whole = draw(deliveries())
+    cuts = sorted(draw(st.sets(st.integers(1, len(whole)), max_size=4)))
+    edges = [0, *cuts, len(whole)]
+    return [whole[start:end] for start, end in pairwise(edges) if end > start]

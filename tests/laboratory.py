@@ -1,0 +1,94 @@
+"""A laboratory for property tests: a database that is emptied for each example, and workers to apply with."""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from consumer.apply import apply, look_up, write
+from consumer.database import Pool, pool
+from consumer.errors import Verdict, database_verdict
+from consumer.fold import fold
+from consumer.settings import load
+from schemas.events import Event
+from tests.applying import CONVERGING, tables
+from tests.builders import event
+from tests.reference import Delivery, Row
+
+T = TypeVar("T")
+
+Batch = Sequence[Delivery]
+
+
+class Laboratory:
+    """Runs coroutines on a loop of its own, so that hypothesis can call it; close() when done."""
+
+    def __init__(self, database_url: str) -> None:
+        self.runner = asyncio.Runner()
+        self.connections = self.run(_connect(database_url))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def close(self) -> None:
+        self.run(self.connections.close())
+        self.runner.close()
+
+    async def empty(self) -> None:
+        for table in ("webhook_attempt", *CONVERGING):
+            await self.connections.execute(f"TRUNCATE {table}")
+
+    async def applied_by_workers(self, shares: Sequence[Sequence[Batch]]) -> dict[str, list[Row]]:
+        """Start from nothing, let each worker apply its share of batches at the same time, and read the tables."""
+        await self.empty()
+        await asyncio.gather(*(self.work(share) for share in shares))
+        return await self.read()
+
+    async def read(self) -> dict[str, list[Row]]:
+        return _comparable(await tables(self.connections))
+
+    async def work(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            await self.persist(_events(batch))
+
+    async def persist(self, events: Sequence[Event]) -> None:
+        """Apply until it is done, as the worker does after a race or a deadlock."""
+        while True:
+            try:
+                async with self.connections.acquire() as connection:
+                    await apply(connection, events)
+            except Exception as error:
+                if database_verdict(error) is not Verdict.TRANSIENT:
+                    raise
+            else:
+                return
+
+    async def crash_before_commit(self, batch: Batch) -> None:
+        """Die with everything written and nothing committed."""
+        events = _events(batch)
+        async with self.connections.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            await write(connection, events, fold(events, await look_up(connection, events)))
+            await transaction.rollback()
+
+
+async def _connect(database_url: str) -> Pool:
+    """Connect on the running loop: a pool belongs to the loop that made it."""
+    return await pool(load({"DATABASE_URL": database_url}), size=8)
+
+
+def _events(batch: Batch) -> list[Event]:
+    return [
+        event(delivery.body, offset=offset, received_at=delivery.received_at.isoformat())
+        for offset, delivery in enumerate(batch)
+    ]
+
+
+def _comparable(read: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """Read jsonb as values: its text form is Postgres' own."""
+    for rows in read.values():
+        for row in rows:
+            if row.get("data") is not None:
+                row["data"] = json.loads(row["data"])
+    return read
