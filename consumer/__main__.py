@@ -3,13 +3,15 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any
 
 import click
+from aiokafka.errors import KafkaError
 
 from consumer import log
-from consumer.errors import Fatal
+from consumer.errors import Fatal, Unavailable
 from consumer.settings import Settings, SettingsError, load
 
 
@@ -17,6 +19,20 @@ class Failure(click.ClickException):
     """Something went wrong that the message explains: exit 1."""
 
     exit_code = 1
+
+
+class Instant(click.ParamType[datetime]):
+    """A time as ISO 8601, in UTC unless it says otherwise."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read the time, or say that it is none."""
+        try:
+            given = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 2026-06-01T12:00", param, ctx)
+        return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def command(main: Callable[..., None]) -> Callable[..., None]:
@@ -30,8 +46,10 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
             main(settings, **options)
         except SettingsError as error:
             raise click.UsageError(str(error)) from None
-        except Fatal as error:
+        except (Fatal, Unavailable) as error:
             raise Failure(str(error)) from None
+        except KafkaError as error:
+            raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {error}") from None
 
     return run
 
@@ -83,6 +101,99 @@ def topics(settings: Settings) -> None:
 
     for topic, partitions in sorted(asyncio.run(create_topics(settings)).items()):
         click.echo(f"{topic}: {partitions} partitions")
+
+
+def selection(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which dead letters are meant."""
+    options = [
+        click.option("--topic", help="Only letters of this original topic, for example giftcert.certificates."),
+        click.option("--reason", help="Only letters whose reason contains this text."),
+        click.option("--since", type=Instant(), help="Only letters that died at or after this time (ISO 8601, UTC)."),
+        click.option("--until", type=Instant(), help="Only letters that died before this time."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.group("dead-letters")
+def dead_letters() -> None:
+    """Look at what could not be applied, and send it back once the cause is mended."""
+
+
+@dead_letters.command("list")
+@selection
+@command
+def dead_letters_list(settings: Settings, **wanted: Any) -> None:
+    """List dead letters, and count them by reason."""
+    from consumer.replay import Filter
+    from consumer.triage import show_list
+
+    asyncio.run(show_list(settings, Filter(**wanted)))
+
+
+@dead_letters.command("show")
+@click.argument("place", metavar="PARTITION:OFFSET")
+@command
+def dead_letters_show(settings: Settings, place: str) -> None:
+    """Show one dead letter whole: reason, headers and body. The body may hold personal data."""
+    from consumer.triage import show_one
+
+    asyncio.run(show_one(settings, place))
+
+
+@dead_letters.command("replay")
+@click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1)
+@selection
+@click.option("--all", "everything", is_flag=True, help="Replay every dead letter.")
+@click.option("--dry-run", is_flag=True, help="Only say which.")
+@command
+def dead_letters_replay(settings: Settings, places: tuple[str, ...], **options: Any) -> None:
+    """Send dead letters back to the topics they came from. Safe to repeat."""
+    from consumer.replay import Filter
+    from consumer.triage import replay_chosen
+
+    everything, dry_run = options.pop("everything"), options.pop("dry_run")
+    wanted = Filter(places=frozenset(places), **options)
+    if not everything and wanted == Filter():
+        raise click.UsageError("Say which: PARTITION:OFFSET, a filter, or --all.")
+    asyncio.run(replay_chosen(settings, wanted, dry_run=dry_run))
+
+
+@main.command()
+@click.option("--partial", is_flag=True, help="Go on although the topics no longer hold their beginning.")
+@click.option("--accept-differences", is_flag=True, help="Swap although the rebuilt tables differ from the live ones.")
+@click.option("--drop-old", is_flag=True, help="Only drop the tables that the last rebuild replaced.")
+@command
+def rebuild(settings: Settings, *, partial: bool, accept_differences: bool, drop_old: bool) -> None:
+    """Make the tables anew from the topics, beside the worker, and swap them in if they agree."""
+    from consumer import rebuild
+
+    if drop_old:
+        click.echo("Dropped." if asyncio.run(rebuild.drop_old(settings)) else "There was nothing to drop.")
+        return
+    done = asyncio.run(rebuild.rebuild(settings, partial=partial, accept_differences=accept_differences))
+    click.echo(f"{done.records} records read, {done.refused} refused, {len(done.differences)} differences.")
+    for difference in done.differences[:20]:
+        mode = "live" if difference.livemode else "test"
+        click.echo(f"  {difference.table} {difference.entity_id} ({mode})")
+    if not done.swapped:
+        raise Failure("Nothing was swapped. Look at the differences; --accept-differences swaps all the same.")
+    click.echo(f"Swapped; applying waited {done.locked_seconds:.2f} s. The old tables are in schema giftcert_old.")
+
+
+@main.command()
+@click.option("--older-than", "days", type=click.IntRange(min=1), required=True, metavar="DAYS", help="Age in days.")
+@command
+def prune(settings: Settings, days: int) -> None:
+    """Take old attempts out of the ledger, in small transactions.
+
+    Safe for the balances: an attempt that comes again is then recognised by its event. Do not prune what an auditor
+    may still ask for: which attempt brought an event is only in the ledger.
+    """
+    from consumer.prune import prune
+
+    click.echo(f"{asyncio.run(prune(settings, timedelta(days=days)))} attempts pruned.")
 
 
 if __name__ == "__main__":

@@ -5,17 +5,18 @@ by the keys of ledger and history (the transaction fails, and a second look sees
 family's ``merge`` statement.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
+from operator import itemgetter
 
 import asyncpg
 
 from consumer.database import Connection, statement
 from consumer.fold import fold
 from schemas.events import Changes, Entity, Event, Family, Head, Kind, Known, OrderKey, Outcome
+from schemas.registry import FAMILIES
 
 LEDGER = (
-    *("attempt_id", "livemode", "event_id", "event", "entity_id", "emitted_at", "received_at"),
+    *("entity_id", "livemode", "event_id", "attempt_id", "event", "emitted_at", "received_at"),
     *("topic", "kafka_partition", "kafka_offset", "outcome"),
 )
 
@@ -78,22 +79,25 @@ async def write(connection: Connection, events: Sequence[Event], changes: Change
         if family.history_row:
             arrivals = [event.received_at for event in members]
             await connection.execute(statement(f"{family.name}/received_earlier"), *_event_keys(members), arrivals)
-    for family, projections in changes.projections.items():
-        rows = [family.projection_row(projection) for projection in projections]
+    for family in filter(changes.projections.__contains__, FAMILIES):
+        rows = [family.projection_row(projection) for projection in changes.projections[family]]
         await _copy(connection, f"incoming_{family.name}", family.projection, rows)
         await connection.execute(statement(f"{family.name}/merge"))
 
 
 async def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    """Copy rows in one order, by entity, event and attempt: workers that write the same rows do not deadlock."""
     if rows:
+        rows = sorted(rows, key=itemgetter(slice(4)))
         await connection.copy_records_to_table(table, columns=columns, records=rows)
 
 
 def _by_family(events: Sequence[Event]) -> dict[Family, list[Event]]:
-    members: defaultdict[Family, list[Event]] = defaultdict(list)
+    """Group a batch; the families always in the same order, so that their tables are locked in the same order."""
+    members: dict[Family, list[Event]] = {family: [] for family in FAMILIES}
     for event in events:
         members[event.entity.family].append(event)
-    return members
+    return {family: events for family, events in members.items() if events}
 
 
 def _event_keys(events: Sequence[Event]) -> tuple[list[str], list[bool], list[str]]:
@@ -113,11 +117,11 @@ def _head(row: asyncpg.Record) -> Head:
 
 def _ledger_row(event: Event, outcome: Outcome) -> tuple[object, ...]:
     return (
-        event.attempt_id,
+        event.entity.id,
         event.entity.livemode,
         event.order.event_id,
+        event.attempt_id,
         event.name,
-        event.entity.id,
         event.order.emitted_at,
         event.received_at,
         event.topic,

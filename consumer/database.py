@@ -21,27 +21,25 @@ def statement(name: str) -> str:
     return (files("sql") / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def pool(settings: Settings, *, schema: str = SCHEMA, size: int = 4) -> Pool:
-    """Make the pool, not yet connected: ``async with`` connects at once, so that a wrong setting shows at start.
-
-    Statements name no schema: ``schema`` says on which tables they work.
-    """
+def pool(settings: Settings, *, size: int = 4) -> Pool:
+    """Make the pool, not yet connected: ``async with`` connects at once, so that a wrong setting shows at start."""
     return asyncpg.create_pool(
         settings.database,
         min_size=1,
         max_size=size,
-        init=_create_staging,
+        init=create_staging,
         timeout=settings.database_timeout_seconds,
         command_timeout=settings.database_timeout_seconds,
         server_settings={
             "application_name": "giftledger",
-            "search_path": schema,
+            # Statements name no schema: a rebuild works with them on tables of its own.
+            "search_path": SCHEMA,
             "statement_timeout": str(int(settings.database_timeout_seconds * 1000)),
         },
     )
 
 
-async def _create_staging(connection: Connection) -> None:
+async def create_staging(connection: Connection) -> None:
     """Where a batch's projections arrive before they are merged; each connection has its own."""
     for family in FAMILIES:
         await connection.execute(

@@ -19,6 +19,8 @@ MAX_REASON = 1000
 # How many of the last records the limit looks at.
 WINDOW = 1000
 
+PREFIX = "__connect.errors."
+
 # Kafka Connect's names of the stages, and the metric's reasons.
 DECODE = "VALUE_CONVERTER"
 APPLY = "TASK_PUT"
@@ -43,7 +45,7 @@ class DeadLetter(Struct, frozen=True):
             "exception.class.name": f"{error.__module__}.{error.__qualname__}",
             "exception.message": str(self.error)[:MAX_REASON],
         }
-        ours = [(f"__connect.errors.{name}", value.encode(errors="replace")) for name, value in reason.items()]
+        ours = [(f"{PREFIX}{name}", value.encode(errors="replace")) for name, value in reason.items()]
         return [*self.record.headers, *ours]
 
 

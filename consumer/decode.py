@@ -1,10 +1,10 @@
 """Decode: a Kafka record becomes an event, or the reason why it cannot."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from schemas.events import Entity, Event
-from schemas.fields import EPOCH
+from schemas.fields import EPOCH, BzDate
 from schemas.registry import Malformed, read
 
 if TYPE_CHECKING:
@@ -36,9 +36,12 @@ def decode(record: Record) -> Event:
 def _received_at(record: Record) -> datetime:
     """Read the ingress' time; a record that another producer wrote without one was known when Kafka took it."""
     for name, value in record.headers:
-        if name == "received-at":
+        if name == "received-at" and value:
             try:
-                return datetime.fromisoformat(value.decode()).astimezone(UTC)
+                return BzDate(value.decode()).instant() or EPOCH
             except (ValueError, OverflowError):
                 break
-    return EPOCH + timedelta(milliseconds=max(record.timestamp, 0))
+    try:
+        return EPOCH + timedelta(milliseconds=max(record.timestamp, 0))
+    except OverflowError:
+        return EPOCH

@@ -22,6 +22,10 @@ class Fatal(Exception):
     """The process cannot go on; the message says why and what to do about it."""
 
 
+class Unavailable(Exception):
+    """Kafka did not acknowledge in time; it may still do so later."""
+
+
 # The classes of PostgreSQL's Appendix A that a wait can cure.
 _TRANSIENT_CLASSES = {
     "08",  # connection exception

@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from consumer import metrics
-from consumer.publish import Headers, Publisher, Unavailable, acknowledged
+from consumer.errors import Unavailable
+from consumer.publish import Headers, Publisher, acknowledged
 from consumer.service import admin_app, serving
 from consumer.settings import Settings
 from consumer.signature import HEADER, SignatureError, Verified, verify
@@ -48,10 +49,12 @@ class Ingress:
 
     def app(self) -> Starlette:
         """Make the public application."""
-        return Starlette(
+        app = Starlette(
             routes=[Route("/webhooks", self.receive, methods=["POST"])],
             exception_handlers={HTTPException: _no_such_route},
         )
+        app.router.redirect_slashes = False  # a POST that is redirected arrives without its body, or not at all
+        return app
 
     async def receive(self, request: Request) -> Response:
         """Answer one webhook."""
@@ -178,10 +181,8 @@ def _refuse(refusal: Refusal) -> Response:
     outcome = "unavailable" if unavailable else "refused"
     metrics.webhook_requests.labels(outcome, refusal.reason).inc()
     log.warning("webhook refused", status=refusal.status.value, reason=refusal.reason, detail=refusal.detail)
+    # No "Connection: close" for a body that is still coming: the client would see a reset instead of the answer.
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if unavailable else {}
-    if refusal.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        # The rest of the body is still coming: the connection cannot carry another request.
-        headers["Connection"] = "close"
     return _problem(refusal.status, refusal.detail, headers, reason=refusal.reason)
 
 
@@ -204,8 +205,14 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     if settings.webhook_verification == "off":
         log.warning("signatures are not verified: WEBHOOK_VERIFICATION=off")
 
+    listening = asyncio.Event()
+
     def unready() -> list[str]:
-        reasons = {"shutting down": ingress.draining, "Kafka cannot be reached": not publisher.connected}
+        reasons = {
+            "not listening yet": not listening.is_set(),
+            "shutting down": ingress.draining,
+            "Kafka cannot be reached": not publisher.connected,
+        }
         return [reason for reason, applies in reasons.items() if applies]
 
     await publisher.start()
@@ -220,6 +227,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
                 grace=settings.shutdown_grace_seconds,
             ),
         ):
+            listening.set()
             log.info("ingress listens", port=settings.ingress_port, keys=sorted(ingress.keys))
             await stop.wait()
             ingress.draining = True

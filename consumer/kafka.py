@@ -35,11 +35,15 @@ def producer_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def consumer_options(settings: Settings) -> dict[str, Any]:
-    """Give the options of the workers' consumers: no commit but ours, and from the beginning (not the default)."""
+def reader_options(settings: Settings) -> dict[str, Any]:
+    """Give the options of every consumer: no commit but ours, and from the beginning (not the default)."""
     return connection_options(settings) | {
-        "group_id": settings.kafka_group_id,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "max_partition_fetch_bytes": MAX_RECORD_BYTES,
     }
+
+
+def consumer_options(settings: Settings) -> dict[str, Any]:
+    """Give the options of the workers' consumers: members of one group."""
+    return reader_options(settings) | {"group_id": settings.kafka_group_id}

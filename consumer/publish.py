@@ -1,13 +1,15 @@
 """Publish: hand a record to Kafka and know when it is durable, or give up waiting in time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from consumer import metrics
+from consumer.errors import Unavailable
 from consumer.kafka import producer_options
 from consumer.settings import Settings
 
@@ -22,10 +24,6 @@ PROBE_TIMEOUT_SECONDS = 3.0
 FLUSH_SECONDS = 10.0
 
 
-class Unavailable(Exception):
-    """Kafka did not acknowledge in time; it may still do so later."""
-
-
 class Publisher:
     """A producer that bears a broker that is away, at the start and later."""
 
@@ -35,6 +33,20 @@ class Publisher:
         self._sending: set[asyncio.Task[object]] = set()
         self._keeper: asyncio.Task[None] | None = None
         self.connected = False
+
+    @classmethod
+    @asynccontextmanager
+    async def connected_to(cls, settings: Settings) -> "AsyncIterator[Publisher]":
+        """Connect now, for a command that has nothing to do without Kafka. Raises Unavailable."""
+        publisher = cls(settings)
+        try:
+            publisher._producer = await _connect(publisher._options)
+            publisher.connected = True
+            yield publisher
+        except KafkaError as error:
+            raise Unavailable(f"Kafka cannot be reached: {type(error).__name__}") from error
+        finally:
+            await publisher.stop()
 
     async def start(self) -> None:
         """Connect in the background: a broker that is away delays nothing but readiness."""

@@ -1,7 +1,7 @@
 """Reporting: brings the views of ``sql/reporting`` into the database, and the twins that report test traffic.
 
-One file is one view or function, after whose name it is called. Files of the folder itself are rendered twice:
-``{schema}`` and ``{livemode}`` stand for what the twins differ in. Their order follows from their references.
+One file is one view or function, named after it. The files of the folder itself are rendered twice: ``{schema}``
+and ``{livemode}`` stand for what the twins differ in. Their order follows from their references.
 """
 
 import re
@@ -11,6 +11,7 @@ from importlib.resources import files
 import asyncpg
 
 from consumer.database import Connection
+from consumer.errors import Fatal
 
 OWNER = "giftledger_owner"
 TWINS = {"reporting": "true", "reporting_test": "false"}
@@ -18,19 +19,15 @@ TWINS = {"reporting": "true", "reporting_test": "false"}
 _FOLDER = files("sql") / "reporting"
 
 
-class ReportInUseError(Exception):
-    """A report has to change its shape, and somebody's own view is built on it."""
-
-
 async def install(connection: Connection) -> None:
     """Bring the reports to this version, whole or not at all; safe to repeat, and for two processes at once.
 
-    A report keeps its identity, so that views built on it live on, as long as it only gains columns. Otherwise
-    all reports are dropped and made anew. Raises ReportInUseError when that would take somebody's view with it.
+    A report that only gains columns is replaced in its place, so that views built on it live on; otherwise all
+    reports are dropped and made anew. Raises Fatal when that would take somebody's own view with it.
     """
     async with connection.transaction():
         await connection.execute(f"SET LOCAL ROLE {OWNER}")
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('giftledger.reporting'))")
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('giftledger reports'))")
         await connection.execute(_step("time_zones"))
         try:
             async with connection.transaction():
@@ -39,16 +36,18 @@ async def install(connection: Connection) -> None:
             await _drop(connection)
             await _create(connection)
         await connection.execute(_step("grants"))
+        # The transaction may be part of a larger one, which goes on as whoever it was.
+        await connection.execute("SET LOCAL ROLE NONE")
 
 
 def statements() -> list[str]:
     """Give the SQL of every report, each after those that it is made of."""
     internal, reports = _read("internal"), _read()
-    rendered = [
+    twins = [
         {name: sql.replace("{schema}", schema).replace("{livemode}", livemode) for name, sql in reports.items()}
         for schema, livemode in TWINS.items()
     ]
-    return [sql for group in (internal, *rendered) for sql in _in_order(group)]
+    return [sql for group in (internal, *twins) for sql in _in_order(group)]
 
 
 async def _create(connection: Connection) -> None:
@@ -62,9 +61,9 @@ async def _drop(connection: Connection) -> None:
     try:
         await connection.execute(_step("drop"))
     except asyncpg.DependentObjectsStillExistError as error:
-        raise ReportInUseError(
-            f"The reports change their shape, and other objects are built on them. Drop those first, and "
-            f"create them again afterwards: {error.detail}"
+        raise Fatal(
+            "The reports change their shape, and other views are built on them. Drop those, migrate, and create "
+            f"them again: {error.detail}"
         ) from error
 
 
@@ -81,9 +80,9 @@ def _read(folder: str = "") -> dict[str, str]:
 
 
 def _in_order(group: dict[str, str]) -> list[str]:
-    """Sort a group so that each statement comes after those whose names it mentions behind a schema."""
-    references = {
-        name: set(re.findall(r"\breporting\w*\.(\w+)", sql)) & set(group) - {name} for name, sql in group.items()
-    }
-    order = TopologicalSorter({name: sorted(references[name]) for name in sorted(group)})
+    """Sort a group of files so that each comes after those that it mentions."""
+    order = TopologicalSorter[str]()
+    for name in sorted(group):
+        mentioned = set(re.findall(r"\breporting\w*\.(\w+)", group[name]))
+        order.add(name, *sorted((mentioned & set(group)) - {name}))
     return [group[name] for name in order.static_order()]

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -52,11 +53,15 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace: float = 1, **opt
         **options,
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve())
+    try:
+        # uvicorn would end the process itself.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family, backlog=config.backlog)
+    except OSError as error:
+        raise Fatal(f"Cannot listen on {host}:{port}: {error.strerror}") from error
+    task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
-    if task.done():
-        raise Fatal(f"Cannot listen on {host}:{port}: is another process using the port?")
     try:
         yield
     finally:

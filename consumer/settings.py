@@ -4,6 +4,7 @@ A secret may come from a file instead: ``DATABASE_URL_FILE=/run/secrets/database
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +15,7 @@ from msgspec import Meta, Struct
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 PositiveInt = Annotated[int, Meta(ge=1)]
-PositiveFloat = Annotated[float, Meta(gt=0)]
+PositiveFloat = Annotated[float, Meta(gt=0, le=1e9)]  # finite: `inf` would switch a check off
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 
 
@@ -103,6 +104,8 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.reporting_time_zone not in available_timezones():
             raise ValueError("REPORTING_TIME_ZONE is not an IANA time zone")
+        if not all(re.fullmatch("[A-Z]{3}", code) for code in self.account_currencies.values()):
+            raise ValueError("ACCOUNT_CURRENCIES must name currencies by their ISO 4217 codes, such as CAD")
         if self.kafka_security_protocol.startswith("SASL") and not (
             self.kafka_sasl_username and self.kafka_sasl_password
         ):
@@ -151,10 +154,13 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 
 def _read_secret(name: str, path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        secret = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise SettingsError(f"{name}_FILE: cannot read {path}: {reason}") from None
+    if not secret:
+        raise SettingsError(f"{name}_FILE: {path} is empty")
+    return secret
 
 
 def _convert(kind: type, value: Any) -> Any:
@@ -166,7 +172,10 @@ def _convert(kind: type, value: Any) -> Any:
 
 
 def _pairs(value: str) -> dict[str, str]:
-    pairs = dict(part.strip().partition("=")[::2] for part in value.split(",") if part.strip())
-    if not pairs or not all(name and content for name, content in pairs.items()):
+    parts = [part.strip().partition("=")[::2] for part in value.split(",") if part.strip()]
+    pairs = dict(parts)
+    if not pairs or not all(name and content for name, content in parts):
         raise ValueError("must be name=value, separated by commas")
+    if len(pairs) < len(parts):
+        raise ValueError("must not give a name twice")
     return pairs

@@ -1,21 +1,17 @@
 """Play the sender: post the simulated traffic over HTTP, each attempt signed as it is sent."""
 
 import asyncio
-import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
 import tenacity
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from consumer.progress import progress
 from consumer.signature import HEADER, sign
 from consumer.traffic import Signing, Truth, Webhook, documented, period
 from consumer.traffic.examples import EXAMPLES
@@ -26,7 +22,6 @@ if TYPE_CHECKING:
 TWO_DAYS = 172_800  # older than any sensible tolerance
 TIMEOUT_SECONDS = 30.0
 SHOWN_MISMATCHES = 20
-SECONDS_BETWEEN_LINES = 2.0
 
 
 class SimulationError(Exception):
@@ -55,7 +50,7 @@ class Summary(msgspec.Struct):
     seconds: float = 0.0
 
 
-class Unanswered(Exception):  # noqa: N818 - an answer that is worth waiting for
+class Unanswered(Exception):
     """Not answered, or with 503: the sender would post this attempt again."""
 
     def __init__(self, reason: str, retry_after: float = 0.0) -> None:
@@ -208,32 +203,3 @@ def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, Unanswered) else 0.0
     return asked + _backoff(state)
-
-
-@contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show how far long work has come: a bar on a terminal, a line every two seconds elsewhere."""
-    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        with _bar() as bar:
-            task = bar.add_task(description, total=total)
-            yield lambda: bar.advance(task)
-    else:
-        yield _lines(description, total)
-
-
-def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), refresh_per_second=5)
-
-
-def _lines(description: str, total: int) -> Callable[[], None]:
-    done, next_line = 0, time.monotonic() + SECONDS_BETWEEN_LINES
-
-    def advance() -> None:
-        nonlocal done, next_line
-        done += 1
-        if done == total or time.monotonic() >= next_line:
-            sys.stderr.write(f"{description}: {done:,} of {total:,}\n")
-            next_line = time.monotonic() + SECONDS_BETWEEN_LINES
-
-    return advance

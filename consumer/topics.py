@@ -1,6 +1,6 @@
 """Topics: create what is missing, verify what is there."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -26,8 +26,8 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 async def create_topics(settings: Settings) -> dict[str, int]:
     """Create the topics that are missing; give each topic's number of partitions. Safe to repeat."""
     async with admin(settings) as client:
-        existing = set(await client.list_topics())
-        missing = [topic for topic in TOPICS if settings.topic(topic) not in existing]
+        there = set(await client.list_topics())
+        missing = [topic for topic in TOPICS if settings.topic(topic) not in there]
         if missing:
             factor = settings.topic_replication_factor or await _usual_factor(client)
             answer = await client.create_topics([_new_topic(settings, topic, factor) for topic in missing])
@@ -35,8 +35,19 @@ async def create_topics(settings: Settings) -> dict[str, int]:
                 if code and code != TopicAlreadyExistsError.errno:
                     reason = (message[0] if message else None) or for_code(code).__name__
                     raise Fatal(f"Kafka did not create the topic {name}: {reason}")
-        described = await client.describe_topics([settings.topic(topic) for topic in TOPICS])
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    existing = await existing_partitions(settings, [settings.topic(topic) for topic in TOPICS])
+    return {topic: len(numbers) for topic, numbers in existing.items()}
+
+
+async def existing_partitions(settings: Settings, topics: Sequence[str]) -> dict[str, list[int]]:
+    """Give the partitions of topics. Raises Fatal when one does not exist."""
+    async with admin(settings) as client:
+        described = await client.describe_topics(list(topics))
+    for topic in described:
+        if topic["error_code"]:
+            reason = for_code(topic["error_code"]).__name__
+            raise Fatal(f"Topic {topic['topic']}: {reason}. `giftledger topics` creates what is missing.")
+    return {topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"]) for topic in described}
 
 
 async def _usual_factor(client: AIOKafkaAdminClient) -> int:

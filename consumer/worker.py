@@ -21,10 +21,10 @@ from consumer.apply import apply
 from consumer.database import Pool, pool, publish_settings
 from consumer.deadletter import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters
 from consumer.decode import Record, decode
-from consumer.errors import Verdict, database_verdict
+from consumer.errors import Unavailable, Verdict, database_verdict
 from consumer.isolate import isolate
 from consumer.kafka import consumer_options
-from consumer.publish import Publisher, Unavailable
+from consumer.publish import Publisher
 from consumer.service import admin_app, serving
 from consumer.settings import Settings
 from schemas.events import Event, Outcome

@@ -94,7 +94,7 @@ class CertificateUpdated(CertificateMessage, tag="giftcertificate.updated"):
 
 # Columns that current state and history share.
 _STATE = (
-    *("certificate_id", "livemode", "occurred_at", "emitted_at", "kind", "event_id"),
+    *("certificate_id", "livemode", "event_id", "occurred_at", "emitted_at", "kind"),
     *("balance", "price", "total", "transactions_paid", "deleted", "status", "transaction_id"),
     *("user_id", "agency_id", "shift_id", "station_id", "station_name", "station_time_zone"),
     *("station_currency_code", "display_currency_code"),

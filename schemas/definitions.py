@@ -110,7 +110,7 @@ DEFINITIONS = Family(
     name="definition",
     topic="definitions",
     projection=(
-        *("definition_id", "livemode", "deleted_at", "occurred_at", "emitted_at", "kind", "event_id"),
+        *("definition_id", "livemode", "deleted_at", "event_id", "occurred_at", "emitted_at", "kind"),
         *("price", "value", "name", "description", "currency_code", "account_id", "disabled", "taxable"),
         *("created_at", "data"),
     ),

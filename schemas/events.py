@@ -27,9 +27,9 @@ class OrderKey(NamedTuple):
     kind: Kind
     event_id: str
 
-    def columns(self) -> tuple[datetime, datetime, str, str]:
-        """Give the values of the columns ``occurred_at, emitted_at, kind, event_id``."""
-        return self.occurred_at, self.emitted_at, self.kind.name.lower(), self.event_id
+    def columns(self) -> tuple[str, datetime, datetime, str]:
+        """Give the values of the columns ``event_id, occurred_at, emitted_at, kind``."""
+        return self.event_id, self.occurred_at, self.emitted_at, self.kind.name.lower()
 
 
 class Family(Struct, frozen=True, eq=False):

@@ -14,7 +14,9 @@ T = TypeVar("T")
 # Longest identifier in characters: at four bytes each it still fits a Postgres index entry (2,704 bytes) twice.
 MAX_IDENTIFIER = 256
 # U+FFFD is what decoding puts where Postgres cannot hold the original character: no identifier may be altered.
-Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTIFIER, pattern="^[^\\x00-\\x1f\\x7f\\ufffd]+$")]
+# `$` alone would let a line feed at the end pass.
+_STORABLE = "^[^\\x00-\\x1f\\x7f\\ufffd]+$(?!\\n)"
+Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTIFIER, pattern=_STORABLE)]
 
 # Money: an integer in 1/100000 of the currency unit (5000000 is 50.00), stored as Postgres bigint.
 Money = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

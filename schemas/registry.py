@@ -102,7 +102,7 @@ def _malformed() -> Iterator[None]:
         raise Malformed("Nested too deeply") from None
     except msgspec.DecodeError as error:
         # Of all of msgspec's messages only this one quotes the value, which may be anybody's name.
-        raise Malformed(re.sub(r"^Invalid (enum )?value .* - at", "Unexpected value - at", str(error))) from None
+        raise Malformed(re.sub(r"(?s)^Invalid (enum )?value .* - at", "Unexpected value - at", str(error))) from None
 
 
 # An escaped backslash, a whole surrogate pair, or (group 1) an escape that no Postgres text can hold.

@@ -11,7 +11,7 @@ from tests.histories import batches, deliveries
 from tests.laboratory import Laboratory
 from tests.reference import Delivery, reference
 
-thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

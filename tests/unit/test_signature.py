@@ -206,7 +206,7 @@ def test_the_bytes_on_the_wire_come_first(body: bytes, *, reserialise: bool) -> 
 def test_the_compact_form_escapes_what_json_stringify_escapes(text: str) -> None:
     # Python's json escapes as JSON.stringify does, when it is told to leave what is not ASCII alone.
     stringified = json.dumps({"text": text}, separators=(",", ":"), ensure_ascii=False).encode()
-    everything_escaped = '{"text":"' + "".join(utf16_escape(character) for character in text) + '"}'
+    everything_escaped = '{"text": "' + "".join(utf16_escape(character) for character in text) + '"}'
 
     assert verified(signed(stringified), everything_escaped.encode()).reserialised
 

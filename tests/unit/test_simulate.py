@@ -13,7 +13,7 @@ from aiohttp import web
 
 from consumer import simulate as module
 from consumer.signature import HEADER, Rejection, SignatureError, verify
-from consumer.simulate import Sender, SimulationError, Summary, progress, simulate
+from consumer.simulate import Sender, SimulationError, Summary, simulate
 from consumer.traffic import Kind, Truth, Webhook
 from deploy.local.waiting import free_port
 from schemas.registry import Malformed, route
@@ -180,10 +180,3 @@ async def test_without_aiohttp_it_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     with pytest.raises(SimulationError, match=r"pip install 'giftledger\[simulate\]'"):
         await send("http://127.0.0.1:1", [webhook()])
-
-
-def test_progress_is_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("Posting webhooks", 3) as advance:
-        for _ in range(3):
-            advance()
-    assert capsys.readouterr().err == "Posting webhooks: 3 of 3\n"

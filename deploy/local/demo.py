@@ -1,0 +1,220 @@
+"""`python -m deploy.local.demo`: a signed webhook becomes a balance in a report, on this machine, right now.
+
+Starts everything, plays the sender, waits until all of it is applied, shows the reports, and compares every
+balance with what the simulator knows. Exit 0 only if all agree, 130 after Ctrl-C. With `--stay` it starts
+everything and waits for Ctrl-C.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import asyncpg
+from rich.console import Console
+
+from consumer.simulate import SimulationError, Summary, simulate
+from consumer.traffic import Truth
+from deploy.local.comparison import Comparison, compare
+from deploy.local.processes import StackError
+from deploy.local.reports import print_metrics, print_reports, scrape, terminal, total
+from deploy.local.services import Giftledger, Service, giftledger
+from deploy.local.stack import Stack
+from deploy.local.usage import usage
+from deploy.local.waiting import free_port
+
+APPLIED_SECONDS = 60
+SHOWN_DIFFERENCES = 10
+
+
+class Running(NamedTuple):
+    """giftledger, up and ready; ``url`` is where the sender posts to."""
+
+    commands: Giftledger
+    ingress: Service
+    worker: Service
+    url: str
+
+
+def main() -> None:
+    arguments = _arguments()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell has it ignored
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    console = terminal()
+    try:
+        agrees = stay(console) if arguments.stay else demo(console, arguments.count, arguments.seed)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (StackError, SimulationError, OSError) as error:  # OSError: what we talk to is gone
+        sys.exit(f"error: {error}")
+    sys.exit(0 if agrees else 1)
+
+
+def demo(console: Console, count: int, seed: int) -> bool:
+    """Run the demo; answer whether everything agrees."""
+    started = time.monotonic()
+    with running(console) as system:
+        with step(console, f"Posted the documents' examples and a simulated day of {count:,} webhooks"):
+            summary, truth = play_sender(system, count, seed)
+        with suppress(TimeoutError), step(console, "Everything acknowledged is applied or dead-lettered"):
+            wait_until_applied(console, system, truth)  # the comparison tells what is missing after a timeout
+        comparisons = asyncio.run(report(console, system, truth))
+        with step(console, "Stopped ingress and worker"):
+            system.commands.stop()
+    agrees = verdict(console, summary, truth, comparisons)
+    console.print(f"The demo took {time.monotonic() - started:.1f} s.")
+    return agrees
+
+
+def stay(console: Console) -> bool:
+    """Start everything, say how to use it, and wait for Ctrl-C."""
+    with running(console) as system:
+        urls = {
+            "url": system.url,
+            "ingress": system.ingress.metrics_url,
+            "worker": system.worker.metrics_url,
+        }
+        console.print(usage(system.commands, **urls), markup=False, highlight=False, soft_wrap=True)
+        with suppress(KeyboardInterrupt):  # here, that is the way to end it
+            signal.pause()
+    return True
+
+
+@contextmanager
+def running(console: Console) -> Iterator[Running]:
+    """Start the stack and giftledger on it, step by step; stop both on every way out."""
+    with ExitStack() as ways_down, _undisturbed_exit():
+        with step(console, "Started Postgres and a broker"):
+            stack = ways_down.enter_context(Stack())
+            commands = ways_down.enter_context(giftledger(stack))
+        with step(console, "giftledger migrate"):
+            commands.run("migrate")
+        with step(console, "giftledger topics"):
+            commands.run("topics")
+        with step(console, "giftledger ingress and giftledger worker are ready"):
+            port = free_port()
+            ingress = commands.start("ingress", INGRESS_PORT=str(port))
+            worker = commands.start("worker")
+            ingress.wait_until_ready()
+            worker.wait_until_ready()
+        yield Running(commands, ingress, worker, f"http://127.0.0.1:{port}")
+
+
+def play_sender(system: Running, count: int, seed: int) -> tuple[Summary, Truth]:
+    """Post the traffic of yesterday. Raises SimulationError."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return asyncio.run(
+        simulate(
+            url=system.url,
+            secret=system.commands.secret,
+            count=count,
+            seed=seed,
+            start=midnight - timedelta(days=1),
+        )
+    )
+
+
+def wait_until_applied(console: Console, system: Running, truth: Truth) -> None:
+    """Wait for the ledger and the worker's own count. Raises TimeoutError after saying how far they came."""
+    processed = truth.attempts + truth.duplicates + truth.dead_lettered
+    progress = ""
+
+    def applied() -> bool:
+        nonlocal progress
+        metrics = scrape(system.worker.metrics_url)
+        ledger = asyncio.run(_attempts_in_ledger(system.commands.environment["DATABASE_URL"]))
+        done = total(metrics, "giftcert_messages_processed_total")
+        dead = total(metrics, "giftcert_dead_letters_total")
+        progress = (
+            f"{ledger} of {truth.attempts} attempts in the ledger, {done} of {processed} records "
+            f"processed, {dead} of {truth.dead_lettered} dead letters"
+        )
+        return ledger >= truth.attempts and dead >= truth.dead_lettered and done >= processed
+
+    try:
+        system.worker.process.wait_until(applied, "all applied or dead-lettered", APPLIED_SECONDS)
+    except TimeoutError as error:
+        console.print(f"{progress}\n{error}", markup=False, style="red")
+        raise
+
+
+async def _attempts_in_ledger(url: str) -> int:
+    database = await asyncpg.connect(url, timeout=10)
+    try:
+        return int(await database.fetchval("SELECT count(*) FROM giftcert.webhook_attempt"))
+    finally:
+        await database.close()
+
+
+async def report(console: Console, system: Running, truth: Truth) -> list[Comparison]:
+    """Print the reporting views and the metrics; compare the database with the truth."""
+    database = await asyncpg.connect(system.commands.environment["DATABASE_URL"])
+    try:
+        await print_reports(console, database)
+        print_metrics(console, [*scrape(system.ingress.metrics_url), *scrape(system.worker.metrics_url)])
+        return await compare(database, truth)
+    finally:
+        await database.close()
+
+
+def verdict(console: Console, summary: Summary, truth: Truth, comparisons: list[Comparison]) -> bool:
+    """Say what agrees and what does not, the first differences of each kind; answer whether all does."""
+    posts, answers = truth.posts.total(), dict(sorted(summary.statuses.items()))
+    console.print(
+        f"{posts - summary.mismatched:,} of {posts:,} POSTs were answered as expected: {answers}; "
+        f"{truth.duplicates} duplicates, {truth.resends} resends, {truth.unrouted} unrouted, "
+        f"{truth.dead_lettered} dead-lettered; {posts / summary.seconds:,.0f} POSTs a second",
+        soft_wrap=True,
+    )
+    differences = [f"{mismatch}" for mismatch in summary.mismatches]
+    for compared in comparisons:
+        style = "bold green" if compared.agrees else "bold red"
+        console.print(
+            f"{compared.agreeing:,} of {compared.total:,} {compared.what} agree with the simulator"
+            f"{' to the unit' if compared.is_money else ''}",
+            style=style,
+        )
+        differences += compared.differences[:SHOWN_DIFFERENCES]
+    for difference in differences:
+        console.print(f"  {difference}", style="red", markup=False)
+    return not differences
+
+
+@contextmanager
+def step(console: Console, what: str) -> Iterator[None]:
+    """Say what was done, and how long it took."""
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException as error:
+        how = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        console.print(f"[red]✗[/] {what}: {how} after {time.monotonic() - started:.1f} s", highlight=False)
+        raise
+    console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - started:.1f} s[/]", highlight=False)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.demo", description=__doc__)
+    parser.add_argument("--stay", action="store_true", help="start everything and wait for Ctrl-C")
+    parser.add_argument("--count", type=int, default=3_000, help="simulated webhooks (default: 3000)")
+    parser.add_argument("--seed", type=int, default=1, help="of the simulation (default: 1)")
+    return parser.parse_args()
+
+
+@contextmanager
+def _undisturbed_exit() -> Iterator[None]:
+    """Ignore a second Ctrl-C: it must not interrupt the clean-up that the first one began."""
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Java, and the class path of Apache Kafka: resolved by Maven once, then remembered."""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.processes import StackError, output_of
+
+_POM = Path(__file__).with_name("pom.xml")
+_OLDEST_JAVA = 17
+_MAVEN_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class ClassPath:
+    java: str
+    jars: str
+
+    @property
+    def kafka_version(self) -> str:
+        version = re.search(r"kafka_2\.13-([\d.]+)\.jar", self.jars)
+        return version[1] if version else "of unknown version"
+
+
+def kafka_class_path() -> ClassPath:
+    """Return what Apache Kafka runs with. Raises StackError without Java 17, or Maven to find the jars.
+
+    The jars stay in Maven's own cache. Their paths are remembered in the user's cache directory until pom.xml
+    changes or a jar is gone, because asking Maven takes seconds.
+    """
+    java = _java()
+    digest = hashlib.sha256(_POM.read_bytes()).hexdigest()[:16]
+    remembered = _cache() / f"kafka-class-path-{digest}"
+    jars = remembered.read_text() if remembered.exists() else ""
+    if not jars or not all(Path(jar).exists() for jar in jars.split(os.pathsep)):
+        jars = _ask_maven()
+        _remember(remembered, jars)
+    return ClassPath(java, jars)
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
+    if java is None:
+        raise StackError(f"no Java: none in {home}/bin (JAVA_HOME)" if home else "no Java on PATH")
+    answer = output_of(java, "-version")
+    version = re.search(r'version "(\d+)', answer)
+    if version is None or int(version[1]) < _OLDEST_JAVA:
+        raise StackError(f"Apache Kafka 4 needs Java {_OLDEST_JAVA}; {java} is {answer.partition(chr(10))[0]!r}")
+    return java
+
+
+def _ask_maven() -> str:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise StackError("no Maven (mvn) on PATH to fetch Apache Kafka with")
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "class-path"
+        goal = ["dependency:build-classpath", "-Dmdep.includeScope=runtime", f"-Dmdep.outputFile={answer}"]
+        output_of(maven, "--batch-mode", "--quiet", "--file", _POM, *goal, seconds=_MAVEN_SECONDS)
+        return answer.read_text().strip()
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "giftledger"
+
+
+def _remember(file: Path, jars: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(f".{os.getpid()}")
+    draft.write_text(jars)
+    draft.replace(file)  # at once: others may be reading it

@@ -1,0 +1,92 @@
+"""Apache Kafka 4: one node, controller and broker in one JVM, from Maven's artefacts."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local.java import ClassPath
+from deploy.local.kafka import ChildBroker
+from deploy.local.processes import Process
+from deploy.local.waiting import free_port
+
+_CLUSTER_ID = "giftledger-local-stack"  # 16 bytes in base64; clusters on loopback need not differ
+_JVM = (
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # starts in three quarters of the time
+    "-XX:-UsePerfData",  # or a kill leaves a file in /tmp
+)
+_SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "controller.listener.names": "CONTROLLER",
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "2000",  # after a kill the controller refuses the broker for so long
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",  # for tests that cannot wait for 6 s until a consumer is dead
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+}
+_LISTS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
+
+
+class ApacheKafka(ChildBroker):
+    """Everything Kafka does, on one node. Topics, records and offsets survive a kill.
+
+    `properties` override server.properties; those that list listeners (say a SASL_SSL one for a test) are
+    added to ours, because the plaintext listener is how we see that the broker is ready.
+    """
+
+    supports_idempotence = True
+    keeps_data = True
+
+    def __init__(self, folder: Path, class_path: ClassPath, properties: Mapping[str, str]) -> None:
+        port = free_port()
+        self._folder = folder / "kafka"
+        self._properties = _server_properties(self._folder / "data", port, properties)
+        name = f"Apache Kafka {class_path.kafka_version}"
+        process = Process(
+            name=name,
+            command=["sh", "-c", self._script(class_path.java)],
+            log=folder / "kafka.log",
+            env={"CLASSPATH": class_path.jars},
+            cwd=self._folder,
+        )
+        super().__init__(name, port, process)
+
+    def launch(self) -> None:
+        (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
+        lines = [f"{key}={value}\n" for key, value in self._properties.items()]
+        (self._folder / "server.properties").write_text("".join(lines))
+        super().launch()
+
+    def _script(self, java: str) -> str:
+        options = [
+            *_JVM,
+            f"-Djava.io.tmpdir={self._folder / 'tmp'}",  # native codecs are unpacked there
+            f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",
+        ]
+        jvm = shlex.join([java, *options])
+        form = f"{jvm} kafka.tools.StorageTool format -t {_CLUSTER_ID} -c server.properties"
+        return f"test -e data/meta.properties || {form} && exec {jvm} kafka.Kafka server.properties"
+
+
+def _server_properties(data: Path, port: int, properties: Mapping[str, str]) -> dict[str, str]:
+    controller = free_port()
+    ours = _SETTINGS | {
+        "log.dirs": str(data),
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    }
+    extended = {key: f"{ours[key]},{properties[key]}" for key in _LISTS if key in properties}
+    return {**ours, **properties, **extended}

@@ -1,0 +1,71 @@
+"""The one polling loop, and what it is usually asked to wait for."""
+
+import secrets
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_INTERVAL = 0.02
+_PORTS = range(20_000, 32_000)
+_handed_out: set[int] = set()
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def wait_for(condition: Callable[[], T], what: str, seconds: float = 30.0) -> T:
+    """Return the first true answer of `condition`.
+
+    Raises TimeoutError, naming `what` was missing, after `seconds`. What `condition` raises passes through.
+    """
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"still missing after {seconds:g} s: {what}")
+        time.sleep(_INTERVAL)
+    return answer
+
+
+def free_port() -> int:
+    """Return a TCP port on loopback that nothing uses and that this process has not been given before."""
+    # Below the range that the kernel gives to outgoing connections: a client that reconnects to a stopped
+    # server would otherwise sooner or later be given that very port, connect to itself and keep it.
+    while True:
+        port = secrets.choice(_PORTS)
+        if port not in _handed_out and _can_bind(port):
+            _handed_out.add(port)
+            return port
+
+
+def _can_bind(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def accepts(port: int) -> bool:
+    """Whether something accepts TCP connections on this port of loopback."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def responds(url: str) -> bool:
+    """Whether an HTTP GET of `url` is answered with a 2xx, without any proxy."""
+    try:
+        with _direct.open(url, timeout=1):
+            return True
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        return False
+    except (OSError, HTTPException):
+        return False

@@ -1,0 +1,18 @@
+-- Entities whose rows differ between giftcert and giftcert_shadow; among $1, or among all where $1 is NULL.
+SELECT 'certificate' AS table_name, certificate_id AS entity_id, livemode
+FROM (SELECT * FROM giftcert.certificate WHERE $1::text[] IS NULL OR certificate_id = ANY ($1)) AS live
+FULL JOIN (SELECT * FROM giftcert_shadow.certificate WHERE $1 IS NULL OR certificate_id = ANY ($1)) AS shadow
+    USING (certificate_id, livemode)
+WHERE ROW(live.*) IS DISTINCT FROM ROW(shadow.*)
+UNION ALL
+SELECT DISTINCT 'certificate_history', certificate_id, livemode
+FROM (SELECT * FROM giftcert.certificate_history WHERE $1 IS NULL OR certificate_id = ANY ($1)) AS live
+FULL JOIN (SELECT * FROM giftcert_shadow.certificate_history WHERE $1 IS NULL OR certificate_id = ANY ($1)) AS shadow
+    USING (certificate_id, livemode, event_id)
+WHERE ROW(live.*) IS DISTINCT FROM ROW(shadow.*)
+UNION ALL
+SELECT 'definition', definition_id, livemode
+FROM (SELECT * FROM giftcert.definition WHERE $1 IS NULL OR definition_id = ANY ($1)) AS live
+FULL JOIN (SELECT * FROM giftcert_shadow.definition WHERE $1 IS NULL OR definition_id = ANY ($1)) AS shadow
+    USING (definition_id, livemode)
+WHERE ROW(live.*) IS DISTINCT FROM ROW(shadow.*)

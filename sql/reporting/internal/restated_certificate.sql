@@ -1,0 +1,167 @@
+-- What each certificate with late events added to the figures of a closed month: as it was known when the month had
+-- ended everywhere, and as it is known now. Live and test. Amounts in 1/100000.
+CREATE OR REPLACE VIEW reporting_internal.restated_certificate AS
+WITH dated AS NOT MATERIALIZED (
+    SELECT
+        history.*,
+        date_trunc(
+            'month', history.occurred_at AT TIME ZONE coalesce(zone.name, local_zone.name)
+        )::date AS local_month,
+        coalesce(zone.name, local_zone.name) AS time_zone
+    FROM giftcert.certificate_history AS history
+    CROSS JOIN reporting_internal.local_zone
+    LEFT JOIN giftcert.time_zone AS zone ON zone.name = history.station_time_zone
+),
+
+-- No clock is behind UTC-12, which POSIX writes with the other sign.
+late AS (
+    SELECT certificate_id, livemode, max(received_at) AS last_received_at
+    FROM dated
+    WHERE received_at > ((local_month + interval '1 month') AT TIME ZONE 'Etc/GMT+12')
+    GROUP BY certificate_id, livemode
+),
+
+event AS (
+    SELECT dated.*, late.last_received_at
+    FROM late
+    JOIN dated USING (certificate_id, livemode)
+),
+
+-- The months that had ended when the certificate's last late event arrived.
+closed_month AS (
+    SELECT
+        story.certificate_id,
+        story.livemode,
+        month::date AS month,
+        (month + interval '1 month') AT TIME ZONE 'Etc/GMT+12' AS reported_at
+    FROM (
+        SELECT certificate_id, livemode, min(local_month) AS first_month, max(last_received_at) AS last_received_at
+        FROM event
+        GROUP BY certificate_id, livemode
+    ) AS story
+    CROSS JOIN LATERAL generate_series(
+        story.first_month::timestamp, story.last_received_at AT TIME ZONE 'UTC', interval '1 month'
+    ) AS month
+    WHERE (month + interval '1 month') AT TIME ZONE 'Etc/GMT+12' < story.last_received_at
+),
+
+version AS (
+    SELECT closed_month.*, 'reported' AS version, closed_month.reported_at AS known_at FROM closed_month
+    UNION ALL
+    SELECT closed_month.*, 'now', 'infinity' FROM closed_month
+),
+
+known AS (
+    SELECT
+        version.certificate_id,
+        version.livemode,
+        version.month,
+        version.version,
+        version.reported_at,
+        event.occurred_at,
+        event.emitted_at,
+        event.received_at,
+        event.kind,
+        event.event_id,
+        event.station_currency_code,
+        event.display_currency_code,
+        event.deleted,
+        (event.occurred_at AT TIME ZONE event.time_zone)::date AS local_day,
+        CASE WHEN event.deleted THEN 0 ELSE event.balance END AS balance_after
+    FROM version
+    JOIN event
+        ON event.certificate_id = version.certificate_id
+            AND event.livemode = version.livemode
+            AND event.received_at <= version.known_at
+),
+
+-- The rules of reporting_internal.movement.
+story AS (
+    SELECT
+        known.*,
+        coalesce(lag(balance_after) OVER so_far, 0) AS balance_before,
+        row_number() OVER so_far AS position,
+        max(local_day) OVER so_far AS posting_day
+    FROM known
+    WINDOW so_far AS (
+        PARTITION BY certificate_id, livemode, month, version
+        ORDER BY occurred_at, emitted_at, kind, event_id
+    )
+),
+
+posted AS (
+    SELECT
+        story.*,
+        balance_after::numeric - balance_before AS change,
+        date_trunc('month', posting_day)::date AS posting_month,
+        CASE
+            WHEN position = 1 AND kind = 'created' THEN 'issued'
+            WHEN position = 1 THEN 'adjusted_up'
+            WHEN balance_after = balance_before THEN 'unchanged'
+            WHEN deleted THEN 'voided'
+            WHEN balance_after > balance_before THEN 'adjusted_up'
+            WHEN kind = 'updated' THEN 'redeemed'
+            ELSE 'adjusted_down'
+        END AS movement
+    FROM story
+),
+
+-- The rules of certificate_state: the purchase, else the first event that names a currency.
+currency AS (
+    SELECT DISTINCT ON (certificate_id, livemode, month, version)
+        known.certificate_id,
+        known.livemode,
+        known.month,
+        known.version,
+        certificate.account_id,
+        reporting_internal.currency_of(
+            definition.currency_code,
+            known.station_currency_code,
+            account_currency.currency_code,
+            known.display_currency_code
+        ) AS currency
+    FROM known
+    JOIN giftcert.certificate USING (certificate_id, livemode)
+    LEFT JOIN giftcert.definition USING (definition_id, livemode)
+    LEFT JOIN giftcert.account_currency ON account_currency.account_id = certificate.account_id
+    ORDER BY
+        certificate_id, livemode, month, version,
+        (
+            reporting_internal.currency_of(
+                definition.currency_code,
+                known.station_currency_code,
+                account_currency.currency_code,
+                known.display_currency_code
+            ) IS NULL
+        ),
+        known.kind <> 'created',
+        known.occurred_at, known.emitted_at, known.kind, known.event_id
+)
+
+SELECT
+    posted.certificate_id,
+    posted.livemode,
+    posted.month,
+    posted.reported_at,
+    posted.version,
+    currency.account_id,
+    coalesce(currency.currency, 'unspecified') AS currency,
+    count(*) FILTER (
+        WHERE posted.received_at > posted.reported_at AND posted.posting_month <= posted.month
+    ) AS late_events,
+    max(posted.received_at) FILTER (
+        WHERE posted.received_at > posted.reported_at AND posted.posting_month <= posted.month
+    ) AS last_received_at,
+    coalesce(sum(change) FILTER (WHERE posting_month < posted.month), 0) AS opening,
+    coalesce(sum(change) FILTER (WHERE movement = 'issued' AND posting_month = posted.month), 0) AS issued,
+    coalesce(sum(change) FILTER (WHERE movement = 'adjusted_up' AND posting_month = posted.month), 0) AS adjusted_up,
+    coalesce(-sum(change) FILTER (WHERE movement = 'redeemed' AND posting_month = posted.month), 0) AS redeemed,
+    coalesce(-sum(change) FILTER (WHERE movement = 'adjusted_down' AND posting_month = posted.month), 0)
+        AS adjusted_down,
+    coalesce(-sum(change) FILTER (WHERE movement = 'voided' AND posting_month = posted.month), 0) AS voided,
+    coalesce(sum(change) FILTER (WHERE posting_month <= posted.month), 0) AS closing
+FROM posted
+JOIN currency USING (certificate_id, livemode, month, version)
+GROUP BY
+    posted.certificate_id, posted.livemode, posted.month, posted.reported_at, posted.version,
+    currency.account_id, currency.currency;

@@ -1,0 +1,16 @@
+CREATE OR REPLACE VIEW {schema}.liability_daily AS
+SELECT
+    book.period AS day,
+    book.account_id,
+    book.currency,
+    (sum(book.closing) * 0.00001)::numeric(20, 5) AS outstanding,
+    (sum(book.closing_at_consideration) * 0.00001)::numeric(20, 5) AS outstanding_at_consideration,
+    sum(book.closing_certificates)::bigint AS certificates
+FROM reporting_internal.rollforward('day', {livemode}) AS book
+GROUP BY book.period, book.account_id, book.currency;
+
+COMMENT ON VIEW {schema}.liability_daily IS
+'Grain: one row a day, account and currency, every day to today.
+Reader: finance and treasury.
+Definition: what was outstanding when the day ended on the clocks of the stations, as it is known now. liability_as_of answers for an instant, and for what was known then.';
+COMMENT ON COLUMN {schema}.liability_daily.day IS 'The posting day.';
