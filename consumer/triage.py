@@ -34,10 +34,10 @@ async def show_list(settings: Settings, wanted: Filter) -> None:
 
 async def show_one(settings: Settings, place: str) -> None:
     """Print a letter whole. Raises Fatal when there is none at that place."""
-    async for letter in dead_letters(settings, Filter(places=frozenset({place}))):
-        _print(letter)
-        return
-    raise Fatal(f"No dead letter at {place}. `giftledger dead-letters list` shows the places.")
+    letters = [letter async for letter in dead_letters(settings, Filter(places=frozenset({place})))]
+    if not letters:
+        raise Fatal(f"No dead letter at {place}. `giftledger dead-letters list` shows the places.")
+    _print(letters[0])
 
 
 def _print(letter: Letter) -> None:

@@ -11,6 +11,7 @@ from consumer.database import Pool, pool
 from consumer.migrate import migrate
 from consumer.settings import Settings, load
 from deploy.local.stack import Stack
+from deploy.local.waiting import free_port
 
 TEMPLATE = "giftledger_template"
 
@@ -54,7 +55,9 @@ def environment(stack: Stack, database_url: str) -> dict[str, str]:
         "KAFKA_GROUP_ID": f"test-{uuid.uuid4().hex[:12]}",
         "WEBHOOK_SIGNING_KEYS": "test=a-signing-key",
         "INGRESS_HOST": "127.0.0.1",
+        "INGRESS_PORT": str(free_port()),
         "ADMIN_HOST": "127.0.0.1",
+        "ADMIN_PORT": str(free_port()),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from consumer.apply import apply, look_up, write
-from consumer.database import Pool, pool
+from consumer.database import Connection, Pool, pool
 from consumer.errors import Verdict, database_verdict
 from consumer.fold import fold
 from consumer.settings import load
@@ -45,7 +45,7 @@ class Laboratory:
         return await self.read()
 
     async def read(self) -> dict[str, list[Row]]:
-        return _comparable(await tables(self.connections))
+        return await comparable(self.connections)
 
     async def work(self, batches: Sequence[Batch]) -> None:
         for batch in batches:
@@ -85,8 +85,9 @@ def _events(batch: Batch) -> list[Event]:
     ]
 
 
-def _comparable(read: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    """Read jsonb as values: its text form is Postgres' own."""
+async def comparable(source: "Pool | Connection") -> dict[str, list[Row]]:
+    """Read the tables, jsonb as values: its text form is Postgres' own."""
+    read = await tables(source)
     for rows in read.values():
         for row in rows:
             if row.get("data") is not None:

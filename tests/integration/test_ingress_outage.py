@@ -1,4 +1,4 @@
-"""The ingress while the broker is away: nothing is accepted that is not durable, and nobody waits longer than agreed."""
+"""The ingress while the broker is away: nothing is accepted that is not durable, and nobody waits for long."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from deploy.local.choices import choose_broker
 from deploy.local.kafka import Broker
 from deploy.local.services import Giftledger, Service
 from deploy.local.stack import Stack
-from deploy.local.waiting import responds
+from deploy.local.waiting import accepts, responds
 from tests.builders import bought, encode
 from tests.records import published
 from tests.sender import Answer, Sender
@@ -94,6 +94,7 @@ def test_a_killed_broker_means_503_within_the_deadline_and_recovery_without_a_re
 
     giftledger.run("topics")  # the embedded broker forgets them
     ingress.wait_until_ready()
+    wait_for(lambda: post(sender)[0].status == 200, "a webhook to be accepted again")
     assert_accepts(sender, settings)
 
 
@@ -120,7 +121,7 @@ def test_an_ingress_starts_without_a_broker_and_is_ready_as_soon_as_there_is_one
     broker.stop()
     try:
         ingress, sender = start_ingress(giftledger, ready=False)
-        ingress.process.wait_until(lambda: live(ingress), "the admin port to answer")
+        ingress.process.wait_until(lambda: live(ingress) and accepts(sender.port), "both ports to answer")
         assert not ready(ingress)
         assert_unavailable_in_time(sender)
     finally:
@@ -142,8 +143,22 @@ def test_sigterm_ends_the_ingress_also_while_its_broker_hangs(giftledger: Giftle
             posting.connection.sendall(posting.rest)
             ingress.process.signal(ingress.process.stop_signal)
             answer = posting.answer()
-            code = ingress.process.wait(40)
+            code = ingress.process.wait(20)
         finally:
             broker.resume()
 
     assert (answer.status, code) == (503, 0)
+
+
+def test_sigterm_ends_an_idle_ingress_also_while_its_broker_is_gone(giftledger: Giftledger, broker: Broker) -> None:
+    giftledger.run("topics")
+    ingress, _ = start_ingress(giftledger)
+
+    broker.stop()
+    try:
+        ingress.process.signal(ingress.process.stop_signal)
+        code = ingress.process.wait(20)
+    finally:
+        broker.start()
+
+    assert code == 0

@@ -11,7 +11,10 @@ BEGIN
     FOREACH table_name IN ARRAY ARRAY['webhook_attempt', 'certificate', 'certificate_history', 'definition'] LOOP
         live := format('giftcert.%I', table_name)::regclass;
         EXECUTE format(
-            'CREATE TABLE giftcert_shadow.%I (LIKE %s INCLUDING ALL EXCLUDING INDEXES)', table_name, live
+            'CREATE TABLE giftcert_shadow.%I (LIKE %s INCLUDING ALL EXCLUDING INDEXES) %s',
+            table_name,
+            live,
+            (SELECT 'WITH (' || array_to_string(reloptions, ', ') || ')' FROM pg_class WHERE oid = live)
         );
 
         FOR made IN

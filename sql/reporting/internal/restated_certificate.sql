@@ -1,48 +1,70 @@
 -- What each certificate with late events added to the figures of a closed month: as it was known when the month had
 -- ended everywhere, and as it is known now. Live and test. Amounts in 1/100000.
 CREATE OR REPLACE VIEW reporting_internal.restated_certificate AS
-WITH dated AS NOT MATERIALIZED (
+-- A month has ended everywhere when it has ended in UTC-12 (which POSIX writes with the other sign).
+WITH late AS (
     SELECT
-        history.*,
-        date_trunc(
-            'month', history.occurred_at AT TIME ZONE coalesce(zone.name, local_zone.name)
-        )::date AS local_month,
-        coalesce(zone.name, local_zone.name) AS time_zone
-    FROM giftcert.certificate_history AS history
-    CROSS JOIN reporting_internal.local_zone
-    LEFT JOIN giftcert.time_zone AS zone ON zone.name = history.station_time_zone
-),
-
--- No clock is behind UTC-12, which POSIX writes with the other sign.
-late AS (
-    SELECT certificate_id, livemode, max(received_at) AS last_received_at
-    FROM dated
-    WHERE received_at > ((local_month + interval '1 month') AT TIME ZONE 'Etc/GMT+12')
+        certificate_id,
+        livemode,
+        min(date_trunc('month', occurred_at AT TIME ZONE 'Etc/GMT+12')) AS first_month,
+        max(received_at) AS last_received_at
+    FROM giftcert.certificate_history
+    WHERE date_trunc('month', received_at AT TIME ZONE 'Etc/GMT+12')
+        > date_trunc('month', occurred_at AT TIME ZONE 'Etc/GMT+12')
     GROUP BY certificate_id, livemode
 ),
 
-event AS (
-    SELECT dated.*, late.last_received_at
-    FROM late
-    JOIN dated USING (certificate_id, livemode)
+-- Neither definition nor account nor purchase named a currency, and a later event did: it moves from 'unspecified'.
+named_later AS (
+    SELECT
+        history.certificate_id,
+        history.livemode,
+        min(date_trunc('month', history.occurred_at AT TIME ZONE 'Etc/GMT+12')) AS first_month,
+        max(history.received_at) AS last_received_at
+    FROM giftcert.certificate
+    JOIN giftcert.certificate_history AS history USING (certificate_id, livemode)
+    LEFT JOIN giftcert.definition USING (definition_id, livemode)
+    LEFT JOIN giftcert.account_currency ON account_currency.account_id = certificate.account_id
+    WHERE reporting_internal.currency_of(
+        definition.currency_code, NULL, account_currency.currency_code, NULL
+    ) IS NULL
+    GROUP BY history.certificate_id, history.livemode
+    HAVING count(coalesce(history.station_currency_code, history.display_currency_code)) BETWEEN 1 AND count(*) - 1
 ),
 
--- The months that had ended when the certificate's last late event arrived.
+restated AS (
+    SELECT
+        certificate_id,
+        livemode,
+        min(first_month) AS first_month,
+        max(last_received_at) AS last_received_at
+    FROM (SELECT * FROM late UNION ALL SELECT * FROM named_later) AS reason
+    GROUP BY certificate_id, livemode
+),
+
+-- The months that had ended before the last of it was known.
 closed_month AS (
     SELECT
-        story.certificate_id,
-        story.livemode,
+        restated.certificate_id,
+        restated.livemode,
         month::date AS month,
         (month + interval '1 month') AT TIME ZONE 'Etc/GMT+12' AS reported_at
-    FROM (
-        SELECT certificate_id, livemode, min(local_month) AS first_month, max(last_received_at) AS last_received_at
-        FROM event
-        GROUP BY certificate_id, livemode
-    ) AS story
+    FROM restated
     CROSS JOIN LATERAL generate_series(
-        story.first_month::timestamp, story.last_received_at AT TIME ZONE 'UTC', interval '1 month'
+        restated.first_month,
+        date_trunc('month', restated.last_received_at AT TIME ZONE 'Etc/GMT+12') - interval '1 month',
+        interval '1 month'
     ) AS month
-    WHERE (month + interval '1 month') AT TIME ZONE 'Etc/GMT+12' < story.last_received_at
+),
+
+event AS (
+    SELECT
+        history.*,
+        coalesce(zone.name, local_zone.name) AS time_zone
+    FROM restated
+    JOIN giftcert.certificate_history AS history USING (certificate_id, livemode)
+    CROSS JOIN reporting_internal.local_zone
+    LEFT JOIN giftcert.time_zone AS zone ON zone.name = history.station_time_zone
 ),
 
 version AS (
