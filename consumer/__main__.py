@@ -196,5 +196,51 @@ def prune(settings: Settings, days: int) -> None:
     click.echo(f"{asyncio.run(prune(settings, timedelta(days=days)))} attempts pruned.")
 
 
+@main.command()
+@click.option("--url", help="Where the ingress is. Default: this machine, INGRESS_PORT.")
+@click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Webhooks to send.")
+@click.option(
+    "--days", type=click.IntRange(min=1), default=1, show_default=True, help="Days that they are spread over."
+)
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Webhooks a second. Default: no limit.")
+@click.option("--concurrency", type=click.IntRange(min=1), default=16, show_default=True, help="Open requests.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed sends other webhooks.")
+@command
+def simulate(
+    settings: Settings, *, url: str | None, count: int, days: int, rate: float | None, concurrency: int, seed: int
+) -> None:
+    """Send realistic traffic, signed with the first of WEBHOOK_SIGNING_KEYS, and compare the answers.
+
+    Purchases, redemptions and definitions in four currencies; duplicates, resends, late arrivals, test traffic,
+    forged signatures and broken bodies. Never against a system whose figures count.
+    """
+    from consumer.simulate import simulate
+
+    keys = list(settings.signing_keys.values())
+    if not keys:
+        raise SettingsError("WEBHOOK_SIGNING_KEYS is not set: the traffic must be signed with something.")
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    summary, _ = asyncio.run(
+        simulate(
+            url=url or f"http://127.0.0.1:{settings.ingress_port}",
+            secret=keys[0],
+            count=count,
+            start=midnight - timedelta(days=days),
+            length=timedelta(days=days),
+            seed=seed,
+            concurrency=concurrency,
+            rate=rate,
+        )
+    )
+    statuses = ", ".join(f"{status}: {number}" for status, number in sorted(summary.statuses.items()))
+    click.echo(
+        f"{summary.statuses.total()} webhooks in {summary.seconds:.1f} s ({statuses}), {summary.retries} retries."
+    )
+    for mismatch in summary.mismatches:
+        click.echo(f"  {mismatch}")
+    if summary.mismatched:
+        raise Failure(f"{summary.mismatched} answers were not as expected.")
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import tenacity
 
+from consumer.errors import Fatal
 from consumer.progress import progress
 from consumer.signature import HEADER, sign
 from consumer.traffic import Signing, Truth, Webhook, documented, period
@@ -24,7 +25,7 @@ TIMEOUT_SECONDS = 30.0
 SHOWN_MISMATCHES = 20
 
 
-class SimulationError(Exception):
+class SimulationError(Fatal):
     """The simulation could not be carried out; the message says why and how to mend it."""
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumer.kafka import connection_options
+from consumer.kafka import consumer_options, reader_options
 from consumer.settings import Settings
+from schemas.registry import FAMILIES
 
 Record = Any  # ConsumerRecord[bytes | None, bytes | None], but aiokafka is not typed
 SECONDS = 30
@@ -46,7 +47,7 @@ def read_until(
 async def _read_until(
     settings: Settings, topics: Sequence[str], enough: Callable[[list[Record]], bool], what: str, seconds: float
 ) -> list[Record]:
-    consumer = AIOKafkaConsumer(**connection_options(settings), auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**reader_options(settings))
     records: list[Record] = []
     try:
         async with asyncio.timeout(seconds):
@@ -61,10 +62,41 @@ async def _read_until(
     return records
 
 
-async def _assign(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> None:
+async def _assign(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
     await consumer._client.force_metadata_update()  # noqa: SLF001
     partitions = []
     for topic in topics:
         found = consumer.partitions_for_topic(topic)
         partitions += [TopicPartition(topic, number) for number in found or ()]
     consumer.assign(partitions)
+    return partitions
+
+
+def committed(settings: Settings) -> int:
+    """Count the records that the consumer group has behind it, by its committed offsets."""
+    return asyncio.run(_committed(settings))
+
+
+async def _committed(settings: Settings) -> int:
+    consumer = AIOKafkaConsumer(**consumer_options(settings))
+    try:
+        await consumer.start()
+        partitions = await _assign(consumer, [settings.topic(family.topic) for family in FAMILIES])
+        return sum([await consumer.committed(partition) or 0 for partition in partitions])
+    finally:
+        await consumer.stop()
+
+
+def is_empty(settings: Settings, topic: str) -> bool:
+    """Whether a topic never had a record."""
+    return asyncio.run(_is_empty(settings, settings.topic(topic)))
+
+
+async def _is_empty(settings: Settings, topic: str) -> bool:
+    consumer = AIOKafkaConsumer(**reader_options(settings))
+    try:
+        await consumer.start()
+        ends = await consumer.end_offsets(await _assign(consumer, [topic]))
+        return not any(ends.values())
+    finally:
+        await consumer.stop()

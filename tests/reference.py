@@ -25,7 +25,9 @@ def reference(deliveries: list[Delivery]) -> dict[str, list[Row]]:
     for delivery in sorted(events, key=_order):
         lives.setdefault(_entity(delivery.body), []).append(delivery)
 
-    certificates, history, definitions = [], [], []
+    certificates: list[Row] = []
+    history: list[Row] = []
+    definitions: list[Row] = []
     for (family, _, _), life in lives.items():
         if family == "giftcertificate":
             certificates.append(_certificate(life[-1]))

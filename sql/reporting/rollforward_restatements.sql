@@ -8,8 +8,8 @@ WITH figures AS (
         figure.figure,
         coalesce(sum(figure.amount) FILTER (WHERE restated.version = 'reported'), 0) AS reported,
         coalesce(sum(figure.amount) FILTER (WHERE restated.version = 'now'), 0) AS known_now,
-        sum(restated.late_events) FILTER (WHERE restated.version = 'now') AS late_events,
-        max(restated.last_received_at) AS last_received_at
+        coalesce(sum(restated.late_events) FILTER (WHERE restated.version = 'now'), 0)::bigint AS late_events,
+        max(restated.last_received_at) FILTER (WHERE restated.version = 'now') AS last_received_at
     FROM reporting_internal.restated_certificate AS restated
     CROSS JOIN LATERAL (
         VALUES
@@ -44,3 +44,7 @@ Definition: the figure as known now, less the figure as it was known when the mo
 COMMENT ON COLUMN {schema}.rollforward_restatements.month IS 'The first day of the month that had been reported.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.figure IS 'The column of liability_rollforward_monthly.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.change IS 'Known now less reported.';
+COMMENT ON COLUMN {schema}.rollforward_restatements.late_events IS
+'How many events of this account and currency were posted up to the end of the month, and arrived after it was reported. 0 where only the currency of certificates became known later.';
+COMMENT ON COLUMN {schema}.rollforward_restatements.last_received_at IS 'When the last of them arrived.';
+COMMENT ON COLUMN {schema}.rollforward_restatements.reported_at IS 'When the month had ended in every time zone: the knowledge of the first report.';

@@ -2,16 +2,17 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
-from consumer import worker as worker_module
-from consumer.database import Pool
+from consumer.apply import apply
+from consumer.database import Connection, Pool
 from consumer.decode import Record
 from consumer.errors import Fatal
 from consumer.settings import Settings
-from schemas.events import Event
+from schemas.events import Event, Outcome
 from tests.builders import bought, encode
 from tests.pipeline import dead_letters, publish, until, working
 
@@ -55,13 +56,12 @@ async def test_of_ten_thousand_messages_the_hundred_bad_ones_cost_only_themselve
     bodies = [_message(number, poisonous=number in poison) for number in range(10_000)]
     await publish(settings, *bodies)
     transactions = Counter[int]()
-    apply = worker_module.apply
 
-    async def counted(connection, events: list[Event]):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    async def counted(connection: Connection, events: Sequence[Event]) -> list[Outcome]:
         transactions[len(events)] += 1
         return await apply(connection, events)
 
-    monkeypatch.setattr(worker_module, "apply", counted)
+    monkeypatch.setattr("consumer.worker.apply", counted)
 
     async with working(settings):
         await until(lambda: _count(connections, 9_900), "9,900 applied attempts", 60)

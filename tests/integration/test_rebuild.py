@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
 from consumer.database import Pool
 from consumer.errors import Fatal
@@ -138,8 +139,8 @@ async def test_a_topic_without_its_beginning_is_refused(
 ) -> None:
     await applied(settings, connections, traffic(10))
 
-    async def gone(*_: object) -> dict[Any, int]:
-        return dict.fromkeys(_[1], 3)
+    async def gone(_: object, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 3)
 
     monkeypatch.setattr("aiokafka.AIOKafkaConsumer.beginning_offsets", gone)
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from consumer.__main__ import main
 from consumer.database import Pool
+from consumer.decode import Record
 from consumer.settings import Settings
 from schemas.registry import DEAD_LETTER
 from tests.builders import bought, paid_with
@@ -115,7 +116,7 @@ async def test_a_replayed_record_is_the_original_and_says_where_it_came_from(
     assert len(headers) == len(set(headers))
 
 
-async def _replayed(settings: Settings) -> list[object]:
+async def _replayed(settings: Settings) -> list[Record]:
     return [
         letter
         for letter in await dead_letters(settings)

@@ -432,10 +432,19 @@ class Books:
                         {
                             **dict(zip(("month", "account_id", "currency", "figure"), key, strict=True)),
                             "change": current.get(key, ZERO) - reported.get(key, ZERO),
+                            "late_events": self._late_events(reported_at, *key[:3]),
                             "reported_at": reported_at,
                         }
                     )
         return rows
+
+    def _late_events(self, reported_at: datetime, month: date, account: str, currency: str) -> int:
+        return sum(
+            posting.event.received_at > reported_at and _month(posting.day) <= month
+            for certificate in self.certificates
+            if certificate.book() == (account, currency)
+            for posting in certificate.statement
+        )
 
     def _figures(self) -> dict[tuple[date, str, str, str], Decimal]:
         """Every month's figures by account and currency, months without a certificate left out."""

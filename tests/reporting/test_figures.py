@@ -59,7 +59,7 @@ async def test_every_money_column_of_every_report_agrees_with_the_webhooks(
             for as_of, known_after in QUESTIONS:
                 known = books.as_known(as_of + known_after) if known_after is not None else books
                 rows = await connection.fetch(
-                    f"SELECT * FROM {schema}.liability_as_of($1, coalesce($2, 'infinity'))",  # noqa: S608
+                    f"SELECT * FROM {schema}.liability_as_of($1, coalesce($2::timestamptz, 'infinity'))",  # noqa: S608
                     as_of,
                     None if known_after is None else as_of + known_after,
                 )

@@ -1,0 +1,5 @@
+-- Which station owes which, for what was redeemed last month?
+SELECT issuing_station_name, redeeming_station_name, currency, redeemed, redemptions
+FROM reporting.interlocation_settlement
+WHERE month = date_trunc('month', now() - interval '1 month')::date
+ORDER BY redeemed DESC;

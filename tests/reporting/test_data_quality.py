@@ -1,0 +1,121 @@
+"""Every rule of data_quality_exceptions finds its case, and sound traffic breaks none."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from consumer.database import Pool
+from tests.builders import CERTIFICATE_ID, DEFINITION_ID, bought, definition, definition_deleted, paid_with
+from tests.reference import Delivery
+from tests.reporting.loading import load
+from tests.reporting.year import START
+
+TORONTO = {"stationId": "toronto", "timeZone": "America/Toronto", "primaryCurrencyCode": "CAD"}
+SALE: dict[str, Any] = {"certDefId": DEFINITION_ID, "shiftLocation": TORONTO, "transactionsPaid": []}
+
+Body = dict[str, Any]
+
+
+def sold(balance: int = 5_000_000, **data: Any) -> Body:
+    return bought(balance, **{**SALE, **data})
+
+
+def paid(balance: int, transactions: int, **data: Any) -> Body:
+    return paid_with(balance, **{**SALE, "transactionsPaid": ["t"] * transactions, "updated": transactions, **data})
+
+
+async def exceptions(connections: Pool, *bodies: Body) -> list[tuple[str, str | None, str, str | None]]:
+    """Apply the bodies, and give rule, entity, and what was observed and expected."""
+    await load(connections, [Delivery(body, START + timedelta(seconds=n)) for n, body in enumerate(bodies)])
+    rows = await connections.fetch("SELECT * FROM reporting.data_quality_exceptions ORDER BY rule")
+    assert await connections.fetchval("SELECT count(*) FROM reporting_test.data_quality_exceptions") == 0
+    return [(row["rule"], row["entity_id"], row["observed"], row["expected"]) for row in rows]
+
+
+async def test_sound_traffic_breaks_no_rule(connections: Pool) -> None:
+    assert await exceptions(connections, definition(), sold(), paid(3_000_000, 1), paid(0, 2)) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "observed", "expected", "bodies"),
+    [
+        ("balance_rose", "60.00000", "at most 50.00000", [sold(6_000_000), paid(5_000_000, 1), paid(6_000_000, 2)]),
+        ("redeemed_without_transaction", "1 transactions paid", "2", [sold(), paid(4, 1), paid(3, 1, updated=2)]),
+        ("events_missing", "3 transactions paid", "at most 1", [sold(), paid(1_000_000, 3)]),
+        ("balance_negative", "-0.00001", "at least 0", [sold(), paid(-1, 1)]),
+        ("redeemed_after_deleted", "20.00000", "no change once deleted", [
+            sold(), paid(3_000_000, 1, deleted=True), paid(2_000_000, 2, deleted=True),
+        ]),
+        ("currency_changed", "USD", "CAD", [
+            sold(), paid(1, 1, shiftLocation={**TORONTO, "primaryCurrencyCode": "USD"}),
+        ]),
+        ("price_over_face_value", "60.00000", "at most 50.00000", [sold(price=6_000_000)]),
+        ("currency_unspecified", "none", None, [sold(shiftLocation={})]),
+        ("definition_unknown", "other", "a definition that we know", [sold(certDefId="other")]),
+        ("definition_unknown", "none", "a definition that we know", [sold(certDefId="")]),
+        ("sold_while_disabled", "sold at 2026-06-01 12:00:05+00", None, [definition(disabled=True), sold(updated=5)]),
+        ("sold_after_deleted", "sold at 2026-06-01 12:00:05+00", None, [
+            definition(), definition_deleted(), sold(updated=5),
+        ]),
+    ],
+)  # fmt: skip
+async def test_a_rule_finds_its_case(
+    connections: Pool, rule: str, observed: str, expected: str | None, bodies: list[Body]
+) -> None:
+    bodies = (
+        bodies if any(body["event"].startswith("giftcertificates.") for body in bodies) else [definition(), *bodies]
+    )
+
+    ((found, entity_id, was, should_be),) = await exceptions(connections, *bodies)
+
+    assert (found, entity_id, was) == (rule, CERTIFICATE_ID, observed)
+    assert expected is None or should_be == expected
+
+
+async def test_a_balance_may_not_exceed_the_face_value(connections: Pool) -> None:
+    found = await exceptions(connections, definition(), sold(), paid(5_100_000, 1))
+
+    assert [rule for rule, *_ in found] == ["balance_over_face_value", "balance_rose"]
+
+
+async def test_an_update_without_its_purchase_is_seen_and_settled_by_a_late_purchase(connections: Pool) -> None:
+    found = await exceptions(connections, definition(), paid(2_000_000, 1))
+    assert [(rule, observed) for rule, _, observed, _ in found] == [
+        ("first_seen_partial", "20.00000"),
+        ("purchase_missing", "updates only"),
+    ]
+
+    assert await exceptions(connections, sold()) == []
+
+
+async def test_a_definition_may_not_cost_more_than_it_gives(connections: Pool) -> None:
+    found = await exceptions(connections, definition(price=6_000_000))
+
+    assert found == [("price_over_face_value", DEFINITION_ID, "60.00000", "at most 50.00000")]
+
+
+async def test_an_unknown_time_zone_is_reported_once_and_breaks_nothing(connections: Pool) -> None:
+    olympus = {**TORONTO, "timeZone": "Mars/Olympus"}
+    found = await exceptions(
+        connections, definition(), sold(shiftLocation=olympus), paid(3_000_000, 1, shiftLocation=olympus)
+    )
+
+    assert found == [("time_zone_invalid", "toronto", "Mars/Olympus", "a name of the IANA time zone database")]
+
+
+async def test_an_unknown_time_zone_in_the_settings_is_reported(connections: Pool) -> None:
+    await connections.execute("UPDATE reporting_setting SET time_zone = 'Mars/Olympus'")
+
+    rows = await connections.fetch("SELECT rule, entity_id, observed FROM reporting.data_quality_exceptions")
+    assert [tuple(row) for row in rows] == [("time_zone_invalid", "REPORTING_TIME_ZONE", "Mars/Olympus")]
+
+
+async def test_a_projection_that_left_its_history_is_reported_and_does_not_close(connections: Pool) -> None:
+    await exceptions(connections, definition(), sold(), paid(3_000_000, 1))
+    await connections.execute("UPDATE certificate SET balance = balance + 1")
+
+    rows = await connections.fetch("SELECT rule, observed, expected FROM reporting.data_quality_exceptions")
+    assert [tuple(row) for row in rows] == [("projection_differs", "30.00001", "30.00000")]
+    differences = await connections.fetch("SELECT DISTINCT difference FROM reporting.liability_rollforward_monthly")
+    assert [str(difference) for (difference,) in differences] == ["0.00001"]

@@ -1,0 +1,120 @@
+"""Who may see what, by connecting as each."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from consumer.database import Connection, Pool
+from deploy.local.stack import Stack
+from tests.reporting.loading import load
+from tests.reporting.year import a_year
+
+ROLES = ("giftledger_owner", "giftledger_writer", "giftledger_reporting")
+PASSWORD = "a-password"
+PERSONAL = ("Zoë", "Personal-Name", "zoe@personal.example")
+
+Connect = Callable[[str], Awaitable[Connection]]
+
+
+@pytest.fixture(scope="module")
+def users(stack: Stack) -> Iterator[None]:
+    """Make a user for each role: the roles themselves cannot log in."""
+    for role in ROLES:
+        stack.postgres.execute(f"CREATE ROLE {role}_user LOGIN PASSWORD '{PASSWORD}' IN ROLE {role}")
+    yield
+    for role in ROLES:
+        stack.postgres.execute(f"DROP ROLE {role}_user")
+
+
+@pytest.fixture
+async def connect(stack: Stack, database_url: str, users: None) -> AsyncIterator[Connect]:  # noqa: ARG001
+    """Connect to the test's database as a user to whom a role is granted."""
+    database = urlsplit(database_url).path.removeprefix("/")
+    async with AsyncExitStack() as ways_out:
+
+        async def connect(role: str) -> Connection:
+            url = stack.postgres.url(database, user=f"{role}_user", password=PASSWORD)
+            connection: Connection = await asyncpg.connect(url)
+            ways_out.push_async_callback(connection.close)
+            return connection
+
+        yield connect
+
+
+async def names(connections: Pool, schemas: list[str], kinds: str) -> list[str]:
+    rows = await connections.fetch(
+        "SELECT format('%I.%I', relnamespace::regnamespace::text, relname) FROM pg_class"
+        ' WHERE relnamespace = ANY ($1::text[]::regnamespace[]) AND relkind = ANY ($2::text::char[]::"char"[])',
+        schemas,
+        "{" + ",".join(kinds) + "}",
+    )
+    return [name for (name,) in rows]
+
+
+async def test_a_reader_sees_every_report_and_nothing_personal(connections: Pool, connect: Connect) -> None:
+    await load(connections, a_year(3, certificates=40))
+    reader = await connect("giftledger_reporting")
+
+    reports = await names(connections, ["reporting", "reporting_test"], "v")
+    assert reports
+    for report in reports:
+        text = "\n".join(str(dict(row)) for row in await reader.fetch(f"SELECT * FROM {report}"))  # noqa: S608
+        assert text, f"{report} is empty: nothing was checked"
+        assert not [word for word in PERSONAL if word in text], report
+    for schema in ("reporting", "reporting_test"):
+        assert await reader.fetch(f"SELECT * FROM {schema}.liability_as_of('2025-07-01', '2025-08-01')")  # noqa: S608
+
+
+async def test_a_reader_is_refused_every_table_and_every_part_of_a_report(connections: Pool, connect: Connect) -> None:
+    reader = await connect("giftledger_reporting")
+
+    closed = await names(connections, ["giftcert", "reporting_internal"], "rv")
+    assert "giftcert.certificate" in closed
+    for name in closed:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await reader.fetch(f"SELECT * FROM {name}")  # noqa: S608
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await reader.fetch("SELECT * FROM reporting_internal.rollforward('day', true)")
+    for statement in ("DELETE FROM reporting.certificate_current", "CREATE VIEW reporting.mine AS SELECT 1"):
+        with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.ObjectNotInPrerequisiteStateError)):
+            await reader.execute(statement)
+
+
+async def test_a_writer_writes_the_tables_but_cannot_rewrite_history(connections: Pool, connect: Connect) -> None:
+    await load(connections, a_year(3, certificates=5))
+    writer = await connect("giftledger_writer")
+
+    assert await writer.fetch("SELECT * FROM giftcert.certificate")
+    await writer.execute("UPDATE giftcert.certificate SET status = 'paid'")
+    for statement in (
+        "UPDATE giftcert.certificate_history SET balance = 0",
+        "DELETE FROM giftcert.certificate_history",
+        "DELETE FROM giftcert.certificate",
+        "TRUNCATE giftcert.webhook_attempt",
+        "DROP TABLE giftcert.definition",
+        "SELECT * FROM reporting_internal.movement",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await writer.execute(statement)
+
+
+async def test_the_owner_owns_tables_and_reports(connections: Pool, connect: Connect) -> None:
+    owner = await connect("giftledger_owner")
+
+    for name in await names(connections, ["giftcert", "reporting", "reporting_test", "reporting_internal"], "rv"):
+        if name != "giftcert.schema_migration":
+            await owner.fetch(f"SELECT * FROM {name}")  # noqa: S608
+    await owner.execute("COMMENT ON TABLE giftcert.certificate IS 'mine'")
+
+
+async def test_no_column_of_a_report_is_personal(connections: Pool) -> None:
+    columns = await connections.fetch(
+        "SELECT attrelid::regclass::text, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+        " WHERE relnamespace IN ('reporting'::regnamespace, 'reporting_test'::regnamespace)"
+        " AND attname ~* 'first_?name|last_?name|mail|phone|address|^data$'"
+    )
+
+    assert columns == []
