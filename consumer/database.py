@@ -47,6 +47,12 @@ async def create_staging(connection: Connection) -> None:
         )
 
 
+async def empty_staging(connection: Connection) -> None:
+    """Empty the staging tables before their transaction ends."""
+    for family in FAMILIES:
+        await connection.execute(f"TRUNCATE incoming_{family.name}")
+
+
 async def publish_settings(pool: Pool, settings: Settings) -> None:
     """Tell the reports what they need to know of this environment."""
     async with pool.acquire() as connection, connection.transaction():

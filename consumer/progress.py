@@ -45,4 +45,5 @@ def _lines(doing: str, total: int) -> Iterator[Callable[..., None]]:
             say()
 
     yield advance
-    say()
+    if of:
+        say()

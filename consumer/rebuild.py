@@ -16,14 +16,14 @@ from msgspec import Struct
 
 from consumer import reporting
 from consumer.apply import apply
-from consumer.database import SCHEMA, Connection, create_staging, statement
+from consumer.database import SCHEMA, Connection, create_staging, empty_staging, statement
 from consumer.decode import Record, decode
 from consumer.errors import Fatal
 from consumer.isolate import isolate
 from consumer.progress import progress
 from consumer.scan import Positions, scanning
 from consumer.settings import Settings
-from schemas.events import Event
+from schemas.events import Event, Outcome
 from schemas.registry import FAMILIES, Malformed
 
 TABLES = ("webhook_attempt", "certificate", "certificate_history", "definition")
@@ -123,7 +123,13 @@ class _Rebuild:
     async def _apply(self, schema: str, events: Sequence[Event]) -> int:
         """Apply events to one schema's tables; give the number of those that the database refuses."""
         await self.connection.execute(f"SET search_path TO {schema}")
-        outcomes = await isolate(events, lambda part: apply(self.connection, part), lambda: None)
+
+        async def once(part: Sequence[Event]) -> Sequence[Outcome]:
+            # Under the lock all batches are one transaction, and only its end would empty the staging tables.
+            await empty_staging(self.connection)
+            return await apply(self.connection, part)
+
+        outcomes = await isolate(events, once, lambda: None)
         return sum(isinstance(outcome, Exception) for outcome in outcomes)
 
     async def _differences(self, entity_ids: Collection[str] | None) -> list[Difference]:

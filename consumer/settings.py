@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import msgspec
@@ -104,6 +105,11 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.reporting_time_zone not in available_timezones():
             raise ValueError("REPORTING_TIME_ZONE is not an IANA time zone")
+        if self.database_url and not _is_postgres_url(self.database_url.reveal()):
+            raise ValueError(
+                "DATABASE_URL must be postgresql://user:password@host:port/database, with special characters of the "
+                "password percent-encoded"
+            )
         if not all(re.fullmatch("[A-Z]{3}", code) for code in self.account_currencies.values()):
             raise ValueError("ACCOUNT_CURRENCIES must name currencies by their ISO 4217 codes, such as CAD")
         if self.kafka_security_protocol.startswith("SASL") and not (
@@ -150,6 +156,16 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
         raise SettingsError(f"{path.rstrip('`')}: {reason}" if path else reason) from None
+
+
+def _is_postgres_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    readable = all(re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:]*)(:\d+)?", host) for host in hosts)
+    return readable and parts.scheme in {"postgres", "postgresql"} and not parts.fragment
 
 
 def _read_secret(name: str, path: str) -> str:

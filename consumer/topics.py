@@ -30,7 +30,7 @@ async def create_topics(settings: Settings) -> dict[str, int]:
         missing = [topic for topic in TOPICS if settings.topic(topic) not in there]
         if missing:
             factor = settings.topic_replication_factor or await _usual_factor(client)
-            answer = await client.create_topics([_new_topic(settings, topic, factor) for topic in missing])
+            answer = await client.create_topics([new_topic(settings, topic, factor) for topic in missing])
             for name, code, *message in answer.topic_errors:
                 if code and code != TopicAlreadyExistsError.errno:
                     reason = (message[0] if message else None) or for_code(code).__name__
@@ -55,7 +55,8 @@ async def _usual_factor(client: AIOKafkaAdminClient) -> int:
     return min(3, len(cluster["brokers"]))
 
 
-def _new_topic(settings: Settings, topic: str, replication_factor: int) -> NewTopic:
+def new_topic(settings: Settings, topic: str, replication_factor: int) -> NewTopic:
+    """Give a topic as we create it."""
     # Keys are entities and every record counts, so nothing is compacted; how long to keep is the operator's choice,
     # and as long as possible the best one: `giftledger rebuild` needs the beginning.
     configuration = {"cleanup.policy": "delete", "retention.ms": "-1"}

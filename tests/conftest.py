@@ -1,7 +1,6 @@
 """What the tests stand on: one real Postgres and one real broker a session, a database and topics a test."""
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -13,27 +12,30 @@ from consumer.settings import Settings, load
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port
 
-TEMPLATE = "giftledger_template"
+USED = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def stack(pytestconfig: pytest.Config) -> Iterator[Stack]:
     """One Postgres (not durable: it is faster, and nobody crashes this one) and one broker."""
     with Stack(durable=False) as running:
+        pytestconfig.stash[USED] = f"{running.kafka.name} and {running.postgres.name}"
         yield running
 
 
-def pytest_report_header() -> str:
-    broker, postgres = os.environ.get("BROKER", "auto"), os.environ.get("POSTGRES_BIN", "embedded")
-    return f"local stack: BROKER={broker}, POSTGRES_BIN={postgres}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say on what the tests ran."""
+    terminalreporter.write_line(f"local stack: {config.stash.get(USED, 'not needed')}")
 
 
 @pytest.fixture(scope="session")
-def template(stack: Stack) -> str:
+def template(stack: Stack) -> Iterator[str]:
     """Name a database that is migrated once and copied for each test."""
-    url = stack.postgres.create_database(TEMPLATE)
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    url = stack.postgres.create_database(name)
     asyncio.run(migrate(load({"DATABASE_URL": url})))
-    return TEMPLATE
+    yield name
+    stack.postgres.drop_database(name)
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 CREATE OR REPLACE VIEW {schema}.liability_daily AS
 SELECT
-    book.period AS day,
-    book.account_id,
-    book.currency,
-    (sum(book.closing) * 0.00001)::numeric(20, 5) AS outstanding,
-    (sum(book.closing_at_consideration) * 0.00001)::numeric(20, 5) AS outstanding_at_consideration,
-    sum(book.closing_certificates)::bigint AS certificates
-FROM reporting_internal.rollforward('day', {livemode}) AS book
-GROUP BY book.period, book.account_id, book.currency;
+    standing.day,
+    standing.account_id,
+    standing.currency,
+    (standing.outstanding * 0.00001)::numeric(20, 5) AS outstanding,
+    (standing.outstanding_at_consideration * 0.00001)::numeric(20, 5) AS outstanding_at_consideration,
+    standing.certificates
+FROM reporting_internal.standing_daily({livemode}) AS standing;
 
 COMMENT ON VIEW {schema}.liability_daily IS
 'Grain: one row a day, account and currency, every day to today.

@@ -47,8 +47,9 @@ async def write_and_die(*arguments: Any) -> None:
 
 
 def with_a_short_memory(settings: Settings) -> dict[str, Any]:
-    """Let the group forget the dead as fast as a broker's defaults allow: a successor has to wait for that."""
-    return consumer_options(settings) | {"session_timeout_ms": 1500, "heartbeat_interval_ms": 500}
+    """Let the group forget the dead as fast as the broker allows: a successor has to wait for that."""
+    milliseconds = 6000 if settings.kafka_enable_idempotence else 1500  # the embedded broker allows less
+    return consumer_options(settings) | {"session_timeout_ms": milliseconds, "heartbeat_interval_ms": 500}
 
 
 def main(place: str, records: int) -> None:

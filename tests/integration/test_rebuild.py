@@ -51,7 +51,11 @@ async def test_a_rebuild_of_an_intact_database_changes_nothing_but_the_tables_th
     assert await connections.fetch("SELECT * FROM reporting.liability_current") == report
 
 
-async def test_a_rebuild_during_traffic_ends_without_a_difference(settings: Settings, connections: Pool) -> None:
+async def test_a_rebuild_during_traffic_ends_without_a_difference(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Small batches, so that more than one of them is applied while the tables are locked.
+    monkeypatch.setattr("consumer.scan.MAX_RECORDS", 20)
     await publish(settings, *traffic(2000))
     async with working(settings):
         await until(lambda: _attempts(connections, 100), "a worker that works")

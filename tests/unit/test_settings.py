@@ -17,6 +17,10 @@ REFUSED = {
     "TOPIC_PARTITIONS": ("0", "-1", "many", "1.5"),
     "TOPIC_REPLICATION_FACTOR": ("0", "-1", "many"),
     "DATABASE_TIMEOUT_SECONDS": ("0", "-1", "long", "nan", "inf"),
+    "DATABASE_URL": (
+        *(SECRET, f"mysql://u:{SECRET}@host/db", f"postgresql://u:{SECRET}@host:port/db", f"u:{SECRET}@host/db"),
+        *(f"postgresql://u:x#{SECRET}@host/db", f"postgresql://u:{SECRET}/x@host/db", f"postgresql://[::{SECRET}/db"),
+    ),
     "WEBHOOK_SIGNING_KEYS": (SECRET, f"={SECRET}", "key=", f"key={SECRET},other", ",", " "),
     "WEBHOOK_VERIFICATION": ("no", "OFF", "false"),
     "WEBHOOK_RESERIALISATION": ("no", "false"),
@@ -38,7 +42,7 @@ REFUSED = {
 }
 FREE_TEXTS = {
     *("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD", "KAFKA_SSL_CAFILE", "KAFKA_GROUP_ID"),
-    *("TOPIC_PREFIX", "DATABASE_URL", "INGRESS_HOST", "ADMIN_HOST"),
+    *("TOPIC_PREFIX", "INGRESS_HOST", "ADMIN_HOST"),
 }
 
 
@@ -164,9 +168,24 @@ def test_a_secret_cannot_be_serialised_by_accident(name: str) -> None:
         msgspec.json.encode(load({name: SECRETS[name]}))
 
 
-@pytest.mark.parametrize("value", [value for value in REFUSED["WEBHOOK_SIGNING_KEYS"] if SECRET in value])
-def test_the_error_about_a_secret_does_not_show_it(value: str) -> None:
-    assert SECRET not in refusal(WEBHOOK_SIGNING_KEYS=value)
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in ("DATABASE_URL", "WEBHOOK_SIGNING_KEYS") for value in REFUSED[name]]
+)
+def test_the_error_about_a_secret_does_not_show_it(name: str, value: str) -> None:
+    assert SECRET not in refusal(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://localhost/giftledger",
+        "postgresql://user:p%23ss@[::1]:5432/db?sslmode=require",
+        "postgresql:///db?host=/run/postgresql",
+        "postgresql://a:5432,b:5433/db?target_session_attrs=read-write",
+    ],
+)
+def test_any_url_of_postgres_is_accepted(url: str) -> None:
+    assert load({"DATABASE_URL": url}).database == url
 
 
 def test_the_error_about_another_setting_shows_no_secret() -> None:

@@ -15,9 +15,7 @@ RETURNS TABLE (
     redeemed numeric,
     adjusted_down numeric,
     voided numeric,
-    closing numeric,
-    closing_at_consideration numeric,
-    closing_certificates numeric
+    closing numeric
 )
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -35,14 +33,23 @@ AS $$
             state.currency,
             state.issuing_station_id,
             movement.movement,
-            movement.change,
-            reporting_internal.at_consideration(movement.balance_after, state.purchase_price, state.face_value)
-                - reporting_internal.at_consideration(movement.balance_before, state.purchase_price, state.face_value)
-                AS change_at_consideration,
-            (movement.balance_after <> 0)::integer - (movement.balance_before <> 0)::integer AS change_of_certificates
+            movement.balance_before,
+            movement.balance_after
         FROM reporting_internal.movement
         JOIN state USING (certificate_id)
         WHERE movement.livemode = is_live
+    ),
+
+    by_movement AS (
+        SELECT
+            period,
+            account_id,
+            currency,
+            issuing_station_id,
+            movement,
+            sum(balance_after) - sum(balance_before) AS change
+        FROM posted
+        GROUP BY period, account_id, currency, issuing_station_id, movement
     ),
 
     by_period AS (
@@ -58,10 +65,8 @@ AS $$
             coalesce(-sum(change) FILTER (WHERE movement = 'adjusted_down'), 0) AS adjusted_down,
             coalesce(-sum(change) FILTER (WHERE movement = 'voided'), 0) AS voided,
             sum(change) AS change,
-            sum(change_at_consideration) AS change_at_consideration,
-            sum(change_of_certificates) AS change_of_certificates,
             0 AS outstanding_now
-        FROM posted
+        FROM by_movement
         GROUP BY period, account_id, currency, issuing_station_id
     ),
 
@@ -85,11 +90,11 @@ AS $$
     entries AS (
         SELECT * FROM by_period
         UNION ALL
-        SELECT period, account_id, currency, issuing_station_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM calendar
+        SELECT period, account_id, currency, issuing_station_id, 0, 0, 0, 0, 0, 0, 0, 0 FROM calendar
         UNION ALL
         SELECT
             date_trunc(grain, today.day)::date, account_id, currency, issuing_station_id,
-            0, 0, 0, 0, 0, 0, 0, 0, 0, sum(balance)
+            0, 0, 0, 0, 0, 0, 0, sum(balance)
         FROM state
         CROSS JOIN reporting_internal.today
         GROUP BY today.day, account_id, currency, issuing_station_id
@@ -108,8 +113,6 @@ AS $$
             sum(adjusted_down) AS adjusted_down,
             sum(voided) AS voided,
             sum(change) AS change,
-            sum(change_at_consideration) AS change_at_consideration,
-            sum(change_of_certificates) AS change_of_certificates,
             sum(outstanding_now) AS outstanding_now
         FROM entries
         GROUP BY period, account_id, currency, issuing_station_id
@@ -127,13 +130,10 @@ AS $$
         redeemed,
         adjusted_down,
         voided,
-        sum(outstanding_now) OVER book - coalesce(sum(change) OVER later, 0) AS closing,
-        sum(change_at_consideration) OVER so_far AS closing_at_consideration,
-        sum(change_of_certificates) OVER so_far AS closing_certificates
+        sum(outstanding_now) OVER book - coalesce(sum(change) OVER later, 0) AS closing
     FROM periods
     WINDOW
         book AS (PARTITION BY account_id, currency, issuing_station_id),
-        so_far AS (book ORDER BY period),
         earlier AS (book ORDER BY period ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
         later AS (book ORDER BY period DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 $$;

@@ -1,0 +1,200 @@
+"""Group: this worker's place in the consumer group, and what of the topics it has done.
+
+What aiokafka does otherwise than one expects is met here, and only here:
+
+- ``getmany`` ignores its timeout during a rebalance: it runs in a task of its own, under our own timer.
+- A member that does not call it for five minutes is thrown out: ``stay`` polls paused partitions.
+- A pause belongs to one assignment: ``stay`` pauses again before each poll, and keeps what a new assignment sent.
+- A rebalance sets every position back to the committed offset: what was fetched before it comes again, so a batch
+  from before is not committed (it could set back the next owner's offset) and need not be finished.
+- ``commit`` without arguments commits what was fetched: ours names the offsets of what is done.
+- ``commit`` and ``stop`` hang while the broker is away: both have a bound.
+- Exceptions in the listener are swallowed, and a lock shared with it deadlocks: it only counts.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from consumer import metrics
+from consumer.bounds import give_up, pause, within
+from consumer.decode import Record
+from consumer.errors import Verdict, kafka_verdict
+from schemas.registry import FAMILIES
+
+log = structlog.get_logger()
+
+JOIN_TIMEOUT_SECONDS = 30.0
+JOIN_AGAIN_SECONDS = 1.0
+COMMIT_TIMEOUT_SECONDS = 5.0
+LEAVE_TIMEOUT_SECONDS = 5.0
+# What a poll may take beyond its own timeout: then there is a rebalance, which has no bound.
+PATIENCE_SECONDS = 0.5
+
+
+class Stopped(Exception):
+    """The worker was asked to stop while it waited: the batch is abandoned, and will be fetched again."""
+
+
+class Moved(Exception):
+    """The partitions moved while the worker waited: whoever has them now fetches the batch again."""
+
+
+class Batch(NamedTuple):
+    """Records, and the number of revocations before they were fetched."""
+
+    revocations: int
+    records: list[Record]
+
+
+class Group:
+    """One member of the consumer group."""
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, *, stop: asyncio.Event, max_records: int, beat: Callable[[], None]
+    ) -> None:
+        self.consumer = consumer
+        self.revocations = 0
+        self.settled = False
+        # The next offset to be done, of the partitions of which something was fetched.
+        self.progress: dict[TopicPartition, int] = {}
+        self._stop = stop
+        self._max_records = max_records
+        self._beat = beat
+        self._held = Batch(0, [])
+        self._early = Batch(0, [])
+        self._uncommitted: dict[TopicPartition, int] = {}
+
+    async def join(self, topics: Sequence[str], waiting: Callable[[str], None]) -> None:
+        """Join, for as long as it takes; ``waiting`` is told what for."""
+        while not self._stop.is_set():
+            self._beat()
+            try:
+                async with asyncio.timeout(JOIN_TIMEOUT_SECONDS):
+                    await self.consumer.start()
+            except (KafkaError, OSError, TimeoutError) as error:
+                waiting(f"join: {type(error).__name__}")
+                log.warning("will retry", stage="join", error=type(error).__name__)
+                await pause(JOIN_AGAIN_SECONDS, self._stop)
+            else:
+                self.consumer.subscribe(topics, listener=Listener(self))
+                return
+
+    async def fetch(self, seconds: float) -> list[Record]:
+        """Fetch the next batch; nothing when there is none within ``seconds``, or when asked to stop."""
+        early, self._early = self._early, Batch(0, [])
+        fresh = early.records and early.revocations == self.revocations
+        self._held = early if fresh else await self._poll(seconds)
+        for record in self._held.records:
+            self._watch_for_gaps(record)
+        return self._held.records
+
+    async def stay(self, seconds: float) -> None:
+        """Remain a member while the batch in hand waits. Raises Stopped, and Moved when it is ours no more."""
+        self.consumer.pause(*self.consumer.assignment())
+        polled = await self._poll(seconds)
+        if polled.records:  # of an assignment that came between pause and poll
+            self._early = polled
+        if self._stop.is_set():
+            raise Stopped
+        if self._held.revocations != self.revocations:
+            raise Moved
+
+    def go_on(self) -> None:
+        """Take records again."""
+        self.consumer.resume(*self.consumer.paused())
+
+    async def _poll(self, seconds: float) -> Batch:
+        self._beat()
+        metrics.consumer_last_poll.set(time.time())
+        fetching = asyncio.create_task(self._getmany(seconds))
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait(
+            {fetching, stopping}, timeout=seconds + PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        stopping.cancel()
+        if not fetching.done():
+            await give_up(fetching)
+        # A cancelled getmany has taken nothing yet. What it raises, for good or by surprise, ends the worker.
+        return Batch(self.revocations, []) if fetching.cancelled() or not fetching.done() else fetching.result()
+
+    async def _getmany(self, seconds: float) -> Batch:
+        fetched = await self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=self._max_records)
+        return Batch(self.revocations, [record for records in fetched.values() for record in records])
+
+    def _watch_for_gaps(self, record: Record) -> None:
+        partition = TopicPartition(record.topic, record.partition)
+        expected = self.progress.setdefault(partition, record.offset)
+        if record.offset > expected and self._uncommitted.get(partition) == expected:
+            # A reset to the earliest offset: retention, or a broker that lost its log, took them before we did.
+            log.error("records are missing", topic=record.topic, partition=record.partition, first=expected)
+
+    def done(self, records: Sequence[Record]) -> None:
+        """Note what is in the database or in the dead-letter topic; committing is next."""
+        if self._held.revocations == self.revocations:
+            offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+            self._uncommitted |= offsets
+            self.progress |= offsets
+
+    async def commit(self) -> None:
+        """Commit what is done. A failure costs nothing: the records come again and the ledger absorbs them."""
+        if not self._uncommitted:
+            return
+        offsets = dict(self._uncommitted)
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                await self.consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            # The partitions moved: what their next owner does not find in the group's offsets it finds in the ledger.
+            log.info("offsets not committed", error=type(error).__name__)
+        except (KafkaError, TimeoutError) as error:
+            if kafka_verdict(error) is Verdict.UNKNOWN:
+                raise
+            metrics.retries.labels("commit", type(error).__name__).inc()
+            log.warning("will retry", stage="commit", error=type(error).__name__)
+            return
+        self._uncommitted = {
+            partition: offset for partition, offset in self._uncommitted.items() if offset != offsets.get(partition)
+        }
+
+    async def leave(self) -> None:
+        """Leave the group and disconnect, within a bound."""
+        if not await within(LEAVE_TIMEOUT_SECONDS, self.consumer.stop()):
+            log.warning("left the group without saying so")
+
+    def revoked(self) -> None:
+        """Forget what belonged to the assignment that ends."""
+        self.revocations += 1
+        self.settled = False
+        self.progress.clear()
+        self._uncommitted.clear()
+
+    def assigned(self, partitions: set[TopicPartition]) -> None:
+        """Show what the new assignment is."""
+        self.settled = True
+        metrics.consumer_rebalances.inc()
+        metrics.consumer_lag.clear()
+        for family in FAMILIES:
+            count = sum(partition.topic.endswith(f".{family.topic}") for partition in partitions)
+            metrics.consumer_assigned_partitions.labels(family.topic).set(count)
+        log.info("partitions assigned", count=len(partitions))
+
+
+class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Tells the group's member what the group gives and takes."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """After the first poll of the new assignment is possible, so nothing here may concern a batch."""
+        self._group.assigned(assigned)
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - always all of them
+        """Before every new assignment, and after the last poll of the old one."""
+        self._group.revoked()

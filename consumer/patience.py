@@ -1,0 +1,86 @@
+"""Patience: an operation on something that is away or slow is made again, for as long as it takes.
+
+Meanwhile the worker stays in its consumer group, with its partitions paused.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from consumer import metrics
+from consumer.bounds import give_up
+from consumer.errors import Unavailable, Verdict, database_verdict
+from consumer.group import Group
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 10.0
+# An operation that takes longer than this no longer keeps the worker from polling.
+SLOW_SECONDS = 2.0
+
+
+class Patience:
+    """What the worker waits for before it can go on: the reason why it is not ready."""
+
+    def __init__(self, group: Group) -> None:
+        self.waiting_for: str | None = None
+        self._group = group
+
+    async def persist(self, stage: str, operation: Callable[[], Awaitable[T]]) -> T:
+        """Repeat an operation until it succeeds or fails for good.
+
+        Raises Stopped or Moved when that happens meanwhile, and whatever is not transient.
+        """
+
+        async def once() -> T:
+            # tenacity awaits only what it sees to be a coroutine function: a lambda's coroutine would be dropped.
+            return await self._meanwhile(operation())
+
+        def note(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            self.waiting_for = f"{stage}: {type(error).__name__}"
+            metrics.retries.labels(stage, type(error).__name__).inc()
+            log.warning("will retry", stage=stage, error=type(error).__name__, attempt=state.attempt_number)
+
+        attempts = AsyncRetrying(
+            retry=retry_if_exception(_is_transient),
+            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_WAIT_SECONDS),
+            sleep=self._wait,
+            before_sleep=note,
+            reraise=True,
+        )
+        try:
+            result: T = await attempts(once)
+            return result
+        finally:
+            self.waiting_for = None
+            self._group.go_on()
+
+    async def _meanwhile(self, operation: Awaitable[T]) -> T:
+        """Wait for an operation; one that is slow is waited for with the partitions paused, and polling."""
+        task = asyncio.ensure_future(operation)
+        try:
+            await asyncio.wait({task}, timeout=SLOW_SECONDS)
+            while not task.done():
+                await self._group.stay(0)
+                await asyncio.wait({task}, timeout=POLL_SECONDS)
+            return task.result()
+        finally:
+            if not task.done():
+                await give_up(task)
+
+    async def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await self._group.stay(min(left, POLL_SECONDS))
+
+
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, Unavailable) or database_verdict(error) is Verdict.TRANSIENT
