@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from aiokafka.errors import KafkaError
@@ -13,6 +13,9 @@ from aiokafka.errors import KafkaError
 from consumer import log
 from consumer.errors import Fatal, Unavailable
 from consumer.settings import Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from consumer.check import Role
 
 
 class Failure(click.ClickException):
@@ -101,6 +104,31 @@ def topics(settings: Settings) -> None:
 
     for topic, partitions in sorted(asyncio.run(create_topics(settings)).items()):
         click.echo(f"{topic}: {partitions} partitions")
+
+
+@main.command()
+@click.option(
+    "--for",
+    "role",
+    type=click.Choice(["all", "ingress", "worker"]),
+    default="all",
+    show_default=True,
+    help="An ingress needs no database, a worker no signing keys.",
+)
+@command
+def check(settings: Settings, role: "Role") -> None:
+    """Look at settings, broker, topics, database and clocks; say what is wrong and how to mend it.
+
+    Changes nothing. Exit status 1 when something is wrong; warnings are for you to decide.
+    """
+    from consumer.check import Level, check
+
+    findings = asyncio.run(check(settings, role))
+    for finding in findings:
+        click.echo(str(finding))
+    wrong = sum(finding.level is Level.PROBLEM for finding in findings)
+    if wrong:
+        raise Failure(f"{wrong} thing{'s' * (wrong != 1)} to mend.")
 
 
 def selection(command: Callable[..., None]) -> Callable[..., None]:

@@ -90,8 +90,7 @@ class Group:
         early, self._early = self._early, Batch(0, [])
         fresh = early.records and early.revocations == self.revocations
         self._held = early if fresh else await self._poll(seconds)
-        for record in self._held.records:
-            self._watch_for_gaps(record)
+        self._begin(self._held.records)
         return self._held.records
 
     async def stay(self, seconds: float) -> None:
@@ -127,12 +126,15 @@ class Group:
         fetched = await self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=self._max_records)
         return Batch(self.revocations, [record for records in fetched.values() for record in records])
 
-    def _watch_for_gaps(self, record: Record) -> None:
-        partition = TopicPartition(record.topic, record.partition)
-        expected = self.progress.setdefault(partition, record.offset)
-        if record.offset > expected and self._uncommitted.get(partition) == expected:
-            # A reset to the earliest offset: retention, or a broker that lost its log, took them before we did.
-            log.error("records are missing", topic=record.topic, partition=record.partition, first=expected)
+    def _begin(self, records: Sequence[Record]) -> None:
+        following = dict(self.progress)
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            if record.offset > following.get(partition, record.offset):
+                # A reset to the earliest offset: retention, or a broker that lost its log, took them before we did.
+                log.error("records are missing", topic=record.topic, partition=record.partition, before=record.offset)
+            following[partition] = record.offset + 1
+            self.progress.setdefault(partition, record.offset)
 
     def done(self, records: Sequence[Record]) -> None:
         """Note what is in the database or in the dead-letter topic; committing is next."""

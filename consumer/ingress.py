@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from consumer import metrics
 from consumer.errors import Unavailable
+from consumer.protocol import bounded
 from consumer.publish import Headers, Publisher, acknowledged
 from consumer.service import admin_app, serving
 from consumer.settings import Settings
@@ -118,12 +119,16 @@ class Ingress:
         length = request.headers.get("content-length", "")
         body = bytearray()
         if not (length.isdecimal() and int(length) > limit):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    break
-            else:
-                return bytes(body)
+            try:
+                async with asyncio.timeout(self.settings.webhook_read_timeout_seconds):
+                    async for chunk in request.stream():
+                        body += chunk
+                        if len(body) > limit:
+                            break
+                    else:
+                        return bytes(body)
+            except TimeoutError:
+                raise Refusal(HTTPStatus.REQUEST_TIMEOUT, "body_too_slow", "The body did not come in time") from None
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"The body is larger than {limit} bytes")
 
     def _verify(self, request: Request, body: bytes, now: float) -> Verified | None:
@@ -211,7 +216,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
         reasons = {
             "not listening yet": not listening.is_set(),
             "shutting down": ingress.draining,
-            "Kafka cannot be reached": not publisher.connected,
+            "Kafka cannot be reached": not publisher.ready,
         }
         return [reason for reason, applies in reasons.items() if applies]
 
@@ -225,6 +230,9 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
                 settings.ingress_host,
                 settings.ingress_port,
                 grace=settings.shutdown_grace_seconds,
+                http=bounded(
+                    max_connections=settings.max_connections, head_seconds=settings.webhook_read_timeout_seconds
+                ),
             ),
         ):
             listening.set()

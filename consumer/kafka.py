@@ -8,6 +8,12 @@ from consumer.settings import Settings
 
 # The largest record that a dead-letter topic must hold: an original of a topic's default limit, and its headers.
 MAX_RECORD_BYTES = 4 * 1024 * 1024
+# What a worker holds of the topics: this much of each partition, and of each answer. A record that is larger comes
+# alone. aiokafka asks for more of a partition only when it has handed out what it has of it.
+MAX_PARTITION_FETCH_BYTES = 1024 * 1024
+MAX_FETCH_BYTES = 16 * 1024 * 1024
+# After how long a connection on which nobody answers is made anew (aiokafka: 40 s).
+REQUEST_TIMEOUT_MS = 10_000
 
 
 def connection_options(settings: Settings) -> dict[str, Any]:
@@ -32,6 +38,7 @@ def producer_options(settings: Settings) -> dict[str, Any]:
         "acks": "all",
         "enable_idempotence": settings.kafka_enable_idempotence,
         "max_request_size": MAX_RECORD_BYTES,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
     }
 
 
@@ -46,4 +53,15 @@ def reader_options(settings: Settings) -> dict[str, Any]:
 
 def consumer_options(settings: Settings) -> dict[str, Any]:
     """Give the options of the workers' consumers: members of one group."""
-    return reader_options(settings) | {"group_id": settings.kafka_group_id}
+    session = settings.kafka_session_timeout_ms
+    return reader_options(settings) | {
+        "group_id": settings.kafka_group_id,
+        "session_timeout_ms": session,
+        # A member learns of a rebalance by its next heartbeat: until then all others wait.
+        "heartbeat_interval_ms": max(session // 10, 100),
+        "rebalance_timeout_ms": session,
+        # A join is answered when the rebalance is over, so a request may take longer than that.
+        "request_timeout_ms": session + REQUEST_TIMEOUT_MS // 2,
+        "max_partition_fetch_bytes": MAX_PARTITION_FETCH_BYTES,
+        "fetch_max_bytes": MAX_FETCH_BYTES,
+    }

@@ -25,6 +25,11 @@ webhook_reserialised = Counter(
     "giftcert_webhook_reserialised",
     "Signatures that matched only the compact re-serialisation of the body.",
 )
+connections_closed = Counter(
+    "giftcert_connections_closed",
+    "Connections that the ingress closed before a request: idle, connections, head_too_slow, head_too_large.",
+    ["reason"],
+)
 messages_sent = Counter("giftcert_messages_sent", "Records acknowledged by Kafka.", ["topic"])
 
 # Worker.
@@ -51,7 +56,7 @@ event_age = Histogram(
 )
 retries = Counter("giftcert_retries", "Attempts that will be made again.", ["stage", "error_type"])
 dead_letters = Counter("giftcert_dead_letters", "Records sent to the dead-letter topic.", ["topic", "reason"])
-consumer_lag = Gauge("giftcert_consumer_lag_messages", "Records not yet fetched.", ["topic", "partition"])
+consumer_lag = Gauge("giftcert_consumer_lag_messages", "Records not yet done.", ["topic", "partition"])
 consumer_assigned_partitions = Gauge("giftcert_consumer_assigned_partitions", "Partitions held.", ["topic"])
 consumer_rebalances = Counter("giftcert_consumer_rebalances", "Assignments received.")
 consumer_last_poll = Gauge("giftcert_consumer_last_poll_timestamp_seconds", "When the worker last polled Kafka.")
@@ -66,7 +71,9 @@ db_transaction_duration = Histogram(
     ["operation"],
     buckets=_FAST,
 )
-db_pool_connections = Gauge("giftcert_db_pool_connections", "Connections of the pool.", ["state"])
+db_pool_connections = Gauge(
+    "giftcert_db_pool_connections", "Connections of the pool: open, and idle among them.", ["state"]
+)
 
 build_info = Info("giftcert_build", "What is running.")
 build_info.info({"version": version("giftledger")})

@@ -31,6 +31,8 @@ class Patience:
 
     def __init__(self, group: Group) -> None:
         self.waiting_for: str | None = None
+        # Operations that succeeded: a batch that is halved time and again is progress, too.
+        self.completed = 0
         self._group = group
 
     async def persist(self, stage: str, operation: Callable[[], Awaitable[T]]) -> T:
@@ -58,6 +60,7 @@ class Patience:
         )
         try:
             result: T = await attempts(once)
+            self.completed += 1
             return result
         finally:
             self.waiting_for = None

@@ -1,6 +1,16 @@
-"""Publish: hand a record to Kafka and know when it is durable, or give up waiting in time."""
+"""Publish: hand a record to Kafka and know when it is durable, or give up waiting in time.
+
+What aiokafka's producer does otherwise than one expects is met here:
+
+- While Kafka is away ``send_and_wait`` hangs, an idempotent producer's for ever: ``acknowledged`` has a deadline.
+- A batch that the broker refuses for good leaves a hole in the sequence numbers: from then on an idempotent producer
+  fails for that partition, for ever, although its connection is fine. A producer that failed is replaced.
+- It asks for the cluster's addresses once, at the start: when all have changed, it never comes back. It is replaced.
+- ``stop`` waits for records that nobody takes, may leak CancelledError and then skips the connections: it is bounded.
+"""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -9,7 +19,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from consumer import metrics
-from consumer.errors import Unavailable
+from consumer.bounds import give_up, within
+from consumer.errors import Unavailable, Verdict, kafka_verdict
 from consumer.kafka import producer_options
 from consumer.settings import Settings
 
@@ -20,20 +31,24 @@ Headers = Sequence[tuple[str, bytes]]
 # How often the way to the broker is tried, and how long it may take; readiness follows it.
 PROBE_SECONDS = 1.0
 PROBE_TIMEOUT_SECONDS = 3.0
+# A record that is on its way for longer makes the process unready, and after REPLACE_SECONDS its producer the past.
+OVERDUE_SECONDS = 10.0
+REPLACE_SECONDS = 30.0
 # How long a stop waits for records on their way, and then for the connection; aiokafka's own stop has no bound.
 # With SHUTDOWN_GRACE_SECONDS it stays below the 30 s after which Kubernetes kills.
 FLUSH_SECONDS = 5.0
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 1.0
 
 
 class Publisher:
-    """A producer that bears a broker that is away, at the start and later."""
+    """The way to Kafka: it bears a broker that is away, at the start and later."""
 
     def __init__(self, settings: Settings) -> None:
         self._options = producer_options(settings)
-        self._producer: AIOKafkaProducer | None = None
-        self._sending: set[asyncio.Task[object]] = set()
+        self._producer: Producer | None = None
+        self._retired: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
+        self._answered_at = time.monotonic()
         self.connected = False
 
     @classmethod
@@ -42,13 +57,18 @@ class Publisher:
         """Connect now, for a command that has nothing to do without Kafka. Raises Unavailable."""
         publisher = cls(settings)
         try:
-            publisher._producer = await _connect(publisher._options)
+            publisher._producer = await Producer.connect(publisher._options)
             publisher.connected = True
             yield publisher
         except KafkaError as error:
             raise Unavailable(f"Kafka cannot be reached: {type(error).__name__}") from error
         finally:
             await publisher.stop()
+
+    @property
+    def ready(self) -> bool:
+        """Whether Kafka answers, and takes what it is sent."""
+        return self.connected and self._producer is not None and self._producer.oldest_seconds() < OVERDUE_SECONDS
 
     async def start(self) -> None:
         """Connect in the background: a broker that is away delays nothing but readiness."""
@@ -57,43 +77,118 @@ class Publisher:
     async def stop(self) -> None:
         """Wait for what is on its way, within a bound, then disconnect."""
         if self._keeper:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=FLUSH_SECONDS)
+            await give_up(self._keeper)
         self.connected = False
         if self._producer:
-            await _close(self._producer)
+            self._retire(self._producer)
+        if self._retired:
+            await asyncio.wait(self._retired)
 
     def send(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> asyncio.Task[object]:
         """Send a record; the task ends when all in-sync replicas have it. Raises Unavailable."""
         if self._producer is None or not self.connected:
             raise Unavailable("Kafka cannot be reached")
-        sending = asyncio.create_task(
-            self._producer.send_and_wait(topic, value, key=key, headers=list(headers)), name=topic
-        )
-        self._sending.add(sending)
-        sending.add_done_callback(self._sent)
-        return sending
-
-    def _sent(self, sending: asyncio.Task[object]) -> None:
-        self._sending.discard(sending)
-        if not sending.cancelled() and sending.exception() is None:
-            metrics.messages_sent.labels(sending.get_name()).inc()
+        return self._producer.send(topic, key=key, value=value, headers=headers)
 
     async def _keep_connected(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
-                    if self._producer is None:
-                        self._producer = await _connect(self._options)
-                    connected = await self._producer.client.force_metadata_update()
-            except (KafkaError, OSError, TimeoutError):
-                connected = False
+            connected = await self._probe()
             if connected != self.connected:
                 log.info("kafka connected") if connected else log.warning("kafka cannot be reached")
             self.connected = connected
             await asyncio.sleep(PROBE_SECONDS)
+
+    async def _probe(self) -> bool:
+        """See whether Kafka answers, with a producer that is worth it."""
+        if self._producer and (reason := self._beyond_repair(self._producer)):
+            log.warning("producer replaced", reason=reason)
+            self._retire(self._producer)
+            self._producer = None
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                if self._producer is None:
+                    self._producer = await Producer.connect(self._options)
+                answered = await self._producer.answers()
+        except (KafkaError, OSError, TimeoutError):
+            answered = False
+        if answered:
+            self._answered_at = time.monotonic()
+        return answered
+
+    def _beyond_repair(self, producer: "Producer") -> str | None:
+        unheard = time.monotonic() - self._answered_at
+        reasons = {
+            producer.failed or "": producer.failed is not None,
+            "no answer": unheard > REPLACE_SECONDS and producer.age_seconds() > REPLACE_SECONDS,
+            "records overdue": self.connected and producer.oldest_seconds() > REPLACE_SECONDS,
+        }
+        return next((reason for reason, applies in reasons.items() if applies), None)
+
+    def _retire(self, producer: "Producer") -> None:
+        retiring = asyncio.create_task(producer.close())
+        self._retired.add(retiring)
+        retiring.add_done_callback(self._retired.discard)
+
+
+class Producer:
+    """One producer of aiokafka, and what it has on its way."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._started_at = time.monotonic()
+        self._sending: dict[asyncio.Task[object], float] = {}
+        # Why it cannot be used any more.
+        self.failed: str | None = None
+
+    @classmethod
+    async def connect(cls, options: dict[str, object]) -> "Producer":
+        producer = cls(AIOKafkaProducer(**options))
+        try:
+            await producer._producer.start()
+        except BaseException:
+            await producer.close()
+            raise
+        return producer
+
+    async def answers(self) -> bool:
+        answered: bool = await self._producer.client.force_metadata_update()
+        return answered
+
+    def age_seconds(self) -> float:
+        return time.monotonic() - self._started_at
+
+    def oldest_seconds(self) -> float:
+        """Say for how long the oldest of the records on their way has been so."""
+        return time.monotonic() - min(self._sending.values(), default=time.monotonic())
+
+    def send(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> asyncio.Task[object]:
+        sending = asyncio.create_task(
+            self._producer.send_and_wait(topic, value, key=key, headers=list(headers)), name=topic
+        )
+        self._sending[sending] = time.monotonic()
+        sending.add_done_callback(self._sent)
+        return sending
+
+    def _sent(self, sending: asyncio.Task[object]) -> None:
+        del self._sending[sending]
+        if sending.cancelled():
+            return
+        error = sending.exception()
+        if error is None:
+            metrics.messages_sent.labels(sending.get_name()).inc()
+        elif kafka_verdict(error) is Verdict.UNKNOWN:
+            self.failed = type(error).__name__
+
+    async def close(self) -> None:
+        """Let what is on its way arrive, within a bound, then disconnect and give up what did not."""
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=FLUSH_SECONDS)
+        await within(CLOSE_SECONDS, self._producer.stop())
+        await within(CLOSE_SECONDS, self._producer.client.close())
+        if sender := self._producer._sender.sender_task:  # noqa: SLF001 - nothing else ends it for certain
+            sender.cancel()
+        for sending in list(self._sending):
+            sending.cancel()
 
 
 async def acknowledged(sending: asyncio.Task[object], deadline: float) -> None:
@@ -105,23 +200,7 @@ async def acknowledged(sending: asyncio.Task[object], deadline: float) -> None:
     done, _ = await asyncio.wait({sending}, timeout=deadline)
     if not done:
         raise Unavailable("Kafka did not acknowledge within the deadline")
+    if sending.cancelled():
+        raise Unavailable("Kafka did not acknowledge before the connection was given up")
     if error := sending.exception():
         raise Unavailable(f"Kafka did not take the record: {type(error).__name__}") from error
-
-
-async def _connect(options: dict[str, object]) -> AIOKafkaProducer:
-    producer = AIOKafkaProducer(**options)
-    try:
-        await producer.start()
-    except BaseException:
-        await _close(producer)
-        raise
-    return producer
-
-
-async def _close(producer: AIOKafkaProducer) -> None:
-    """Close within a bound, the client in any case: aiokafka's stop may wait for ever or skip it."""
-    try:
-        await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
-    except (KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-        await producer.client.close()

@@ -5,7 +5,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 import uvloop
@@ -35,7 +35,14 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, host: str, port: int, *, grace: float = 1, **options: Any) -> AsyncIterator[None]:
+async def serving(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    grace: float = 1,
+    http: "Literal['httptools'] | type[asyncio.Protocol]" = "httptools",
+) -> AsyncIterator[None]:
     """Serve an ASGI application while the block runs; leave when its requests are answered, or after ``grace``.
 
     Raises Fatal when the port cannot be had.
@@ -48,9 +55,8 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace: float = 1, **opt
         log_config=None,
         access_log=False,
         server_header=False,
-        http="httptools",
-        timeout_graceful_shutdown=int(grace),
-        **options,
+        http=http,
+        timeout_graceful_shutdown=max(1, round(grace)),
     )
     server = _Server(config)
     try:
@@ -62,6 +68,8 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace: float = 1, **opt
     task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
+    if task.done():
+        task.result()
     try:
         yield
     finally:

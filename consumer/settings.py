@@ -58,6 +58,8 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     # Off only for brokers that have no idempotent producer, such as the embedded one.
     kafka_enable_idempotence: bool = True
     kafka_group_id: str = "giftledger"
+    # After how long a member that is not heard of loses its partitions.
+    kafka_session_timeout_ms: PositiveInt = 10_000
     topic_prefix: str = "giftcert"
     # For topics that `giftledger topics` creates; without a factor it is 3, or the number of brokers if fewer.
     topic_partitions: PositiveInt = 6
@@ -80,6 +82,9 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     ingress_host: str = "0.0.0.0"  # noqa: S104 - it is the public side
     ingress_port: Port = 8080
     publish_deadline_seconds: PositiveFloat = 5
+    # How long a request's head may take to arrive, and then its body.
+    webhook_read_timeout_seconds: PositiveFloat = 10
+    max_connections: PositiveInt = 4000
     max_in_flight_requests: PositiveInt = 1000
     max_in_flight_bytes: PositiveInt = 67_108_864
     # How long SIGTERM waits for what is in flight.
@@ -87,6 +92,8 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
 
     # The worker.
     batch_max_records: PositiveInt = 2000
+    # It ends, to be started again, when it makes no progress for so long though nothing is away.
+    worker_stall_seconds: PositiveFloat = 120
     # It stops when more than this many, and more than this share, of the last 1,000 records were dead-lettered.
     dead_letter_max_count: PositiveInt = 100
     dead_letter_max_ratio: Ratio = 0.2

@@ -68,10 +68,11 @@ class Pulse:
 
 
 class Look(NamedTuple):
-    """Where the topics end, and how far this worker, or its group if it has no partitions, has come."""
+    """Where the topics end, how far this worker (its group, if it has no partitions) has come, and by what steps."""
 
     ends: Offsets
     progress: Offsets
+    completed: int
 
     @property
     def behind(self) -> Offsets:
@@ -87,12 +88,12 @@ async def watch(group: Group, patience: Patience, pool: Pool, limit: float) -> N
     before, still = None, 0.0
     while True:
         await asyncio.sleep(interval)
-        now = await _look(group)
+        now = await _look(group, patience)
         if now is not None and group.consumer.assignment():
             for partition, count in now.behind.items():
                 metrics.consumer_lag.labels(partition.topic, partition.partition).set(count)
         excused = now is None or patience.waiting_for is not None or not any(now.behind.values())
-        if excused or before is None or now is None or now.progress != before.progress:
+        if excused or before is None or now is None or now[1:] != before[1:]:
             still = 0.0
         elif await _answers(pool):
             # Looks are counted, not read from a clock: a process that was frozen gets the whole time again.
@@ -105,7 +106,7 @@ async def watch(group: Group, patience: Patience, pool: Pool, limit: float) -> N
             )
 
 
-async def _look(group: Group) -> Look | None:
+async def _look(group: Group, patience: Patience) -> Look | None:
     """Ask Kafka; None when it does not answer."""
     consumer = group.consumer
     try:
@@ -117,10 +118,10 @@ async def _look(group: Group) -> Look | None:
             if mine:
                 progress = {partition: await _position(group, partition) for partition in mine}
             else:
-                progress = {partition: await consumer.committed(partition) or 0 for partition in ends}
+                progress = {partition: await consumer.committed(partition) or end for partition, end in ends.items()}
     except (KafkaError, OSError, TimeoutError):
         return None
-    return Look(ends, progress)
+    return Look(ends, progress, patience.completed)
 
 
 def _all_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
@@ -132,10 +133,7 @@ def _all_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
 
 
 def _highwater(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
-    try:
-        return consumer.highwater(partition) or 0
-    except KafkaError:  # not assigned, or not any more
-        return 0
+    return (consumer.highwater(partition) or 0) if partition in consumer.assignment() else 0
 
 
 async def _position(group: Group, partition: TopicPartition) -> int:

@@ -1,115 +1,66 @@
 """Worker: poll, decode, apply, send dead letters, commit; the offsets follow the database.
 
 One task does it all in this order, so nothing of a batch is committed before all of it is in the database or in
-the dead-letter topic. While a part is away it waits with its partitions paused and keeps polling, so that it stays
-in its consumer group.
+the dead-letter topic. How it stays in its consumer group meanwhile is in group.py and patience.py.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+from aiokafka import AIOKafkaConsumer
 
 from consumer import metrics
 from consumer.apply import apply
-from consumer.database import Pool, pool, publish_settings
+from consumer.bounds import give_up, pause, within
+from consumer.database import Connection, Pool, pool, publish_settings
 from consumer.deadletter import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters
 from consumer.decode import Record, decode
-from consumer.errors import Unavailable, Verdict, database_verdict
+from consumer.errors import Verdict, database_verdict
+from consumer.group import Group, Moved, Stopped
 from consumer.isolate import isolate
 from consumer.kafka import consumer_options
+from consumer.patience import Patience
 from consumer.publish import Publisher
 from consumer.service import admin_app, serving
 from consumer.settings import Settings
+from consumer.watchdog import Pulse, watch
 from schemas.events import Event, Outcome
 from schemas.registry import FAMILIES, Malformed
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
-
 POLL_SECONDS = 0.5
-COMMIT_TIMEOUT_SECONDS = 10.0
-JOIN_TIMEOUT_SECONDS = 30.0
-LONGEST_WAIT_SECONDS = 10.0
-LEAVE_TIMEOUT_SECONDS = 5.0
-
-
-class Stopped(Exception):
-    """The worker was asked to stop while it waited: the batch is abandoned, and will be fetched again."""
+CONNECT_AGAIN_SECONDS = 1.0
+DISCONNECT_SECONDS = 2.0
+# A transaction is a handful of statements, each of which has the whole DATABASE_TIMEOUT_SECONDS.
+TRANSACTION_TIMEOUTS = 2
 
 
 class Worker:
-    """One member of the consumer group."""
+    """What a batch goes through."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        consumer: AIOKafkaConsumer,
-        pool: Pool,
-        dead_letters: DeadLetters,
-        stop: asyncio.Event,
-    ) -> None:
-        self.consumer = consumer
+    def __init__(self, settings: Settings, group: Group, pool: Pool, dead_letters: DeadLetters) -> None:
+        self.group = group
+        self.patience = Patience(group)
         self.pool = pool
         self.dead_letters = dead_letters
         self.limit = DeadLetterLimit(settings)
-        self.stop = stop
-        self.max_records = settings.batch_max_records
-        # What the worker waits for before it can go on: the reasons why it is not ready.
-        self.waiting_for: str | None = None
-        self._uncommitted: dict[TopicPartition, int] = {}
+        self.transaction_seconds = TRANSACTION_TIMEOUTS * settings.database_timeout_seconds
 
-    async def join(self, topics: Sequence[str]) -> None:
-        """Join the consumer group, for as long as it takes."""
-        while not self.stop.is_set():
-            try:
-                async with asyncio.timeout(JOIN_TIMEOUT_SECONDS):
-                    await self.consumer.start()
-            except (KafkaError, OSError, TimeoutError) as error:
-                self.waiting_for = f"join: {type(error).__name__}"
-                log.warning("will retry", stage="join", error=type(error).__name__)
-                await asyncio.wait({asyncio.create_task(self.stop.wait())}, timeout=POLL_SECONDS)
-            else:
-                self.consumer.subscribe(topics, listener=Membership())
-                self.waiting_for = None
-                return
-
-    def reasons_to_wait(self) -> list[str]:
-        """Say why the worker is not ready."""
-        reasons = [self.waiting_for] if self.waiting_for else []
-        return reasons if self.consumer.assignment() else [*reasons, "no partitions assigned"]
-
-    async def run(self) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop. Raises what no retry can cure."""
-        try:
-            while not self.stop.is_set():
-                if records := await self.poll(POLL_SECONDS):
+        while not stop.is_set():
+            try:
+                if records := await self.group.fetch(POLL_SECONDS):
                     await self.process(records)
-                await self.commit()
-        except Stopped:
-            log.info("batch abandoned")
-
-    async def poll(self, seconds: float) -> list[Record]:
-        """Fetch the next batch; nothing when there is none within ``seconds``, or when asked to stop."""
-        metrics.consumer_last_poll.set_to_current_time()
-        fetching = asyncio.create_task(
-            self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=self.max_records)
-        )
-        stopping = asyncio.create_task(self.stop.wait())
-        await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not fetching.done():
-            fetching.cancel()
-            await asyncio.wait({fetching})
-            return []
-        return [record for records in fetching.result().values() for record in records]
+            except (Stopped, Moved) as reason:
+                log.info("batch abandoned", reason=type(reason).__name__.lower())
+            await self.commit()
 
     async def process(self, records: Sequence[Record]) -> None:
         """Take a batch from Kafka's bytes to rows and dead letters; committing is next."""
@@ -126,78 +77,32 @@ class Worker:
             for record, result in zip(records, results, strict=True)
             if isinstance(result, Exception)
         ]
-        await self.persist("dead_letter", lambda: self.dead_letters.publish(letters))
-        self._uncommitted |= {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+        if letters:
+            await self.patience.persist("dead_letter", lambda: self.dead_letters.publish(letters))
+        self.group.done(records)
         _report(records, decoded, results, time.monotonic() - started)
 
     async def apply(self, events: Sequence[Event]) -> Sequence[Outcome]:
         """Apply events in one transaction, for as long as it takes. Raises what is no matter of time."""
 
         async def once() -> Sequence[Outcome]:
-            async with self.pool.acquire() as connection:
+            async with self.pool.acquire(timeout=self.transaction_seconds) as connection:
                 with metrics.db_transaction_duration.labels("apply").time():
-                    return await apply(connection, events)
+                    return await self._in_time(connection, events)
 
-        return await self.persist("apply", once)
+        return await self.patience.persist("apply", once)
 
-    async def persist(self, stage: str, operation: Callable[[], Awaitable[T]]) -> T:
-        """Repeat an operation until it succeeds or fails for good; polling, and paused, in between.
-
-        Raises Stopped when asked to stop meanwhile, and whatever is not transient.
-        """
-
-        async def once() -> T:
-            # tenacity awaits only what it sees to be a coroutine function: a lambda's coroutine would be dropped.
-            return await operation()
-
-        def note(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            self.waiting_for = f"{stage}: {type(error).__name__}"
-            metrics.retries.labels(stage, type(error).__name__).inc()
-            log.warning("will retry", stage=stage, error=type(error).__name__, attempt=state.attempt_number)
-
-        attempts = AsyncRetrying(
-            retry=retry_if_exception(_is_transient),
-            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_WAIT_SECONDS),
-            sleep=self.keep_polling,
-            before_sleep=note,
-            reraise=True,
-        )
-        result: T = await attempts(once)
-        if self.waiting_for:
-            self.waiting_for = None
-            self.consumer.resume(*self.consumer.paused())
-        return result
-
-    async def keep_polling(self, seconds: float) -> None:
-        """Wait, and stay in the consumer group: a member that does not poll is thrown out. Raises Stopped."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self.consumer.pause(*self.consumer.assignment())
-            # Partitions that were assigned between pause and poll: their records are for later.
-            for record in reversed(await self.poll(min(left, POLL_SECONDS))):
-                self.consumer.seek(TopicPartition(record.topic, record.partition), record.offset)
-            if self.stop.is_set():
-                raise Stopped
+    async def _in_time(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outcome]:
+        """Cut a connection that nobody answers on: asyncpg would wait on it even to roll back."""
+        alarm = asyncio.get_running_loop().call_later(self.transaction_seconds, connection.terminate)
+        try:
+            return await apply(connection, events)
+        finally:
+            alarm.cancel()
 
     async def commit(self) -> None:
-        """Commit what is done. A failure costs nothing: the records come again and the ledger absorbs them."""
-        mine = self.consumer.assignment()
-        offsets = {partition: offset for partition, offset in self._uncommitted.items() if partition in mine}
-        self._uncommitted = offsets
-        if not offsets:
-            return
-        try:
-            # aiokafka's commit waits for ever while the broker is away.
-            await asyncio.wait_for(self.consumer.commit(offsets), COMMIT_TIMEOUT_SECONDS)
-            self._uncommitted = {}
-        except (CommitFailedError, IllegalStateError) as error:
-            # The partitions moved: what their next owner does not find in the group's offsets it finds in the ledger.
-            self._uncommitted = {}
-            log.info("offsets not committed", error=type(error).__name__)
-        except (KafkaError, TimeoutError) as error:
-            metrics.retries.labels("commit", type(error).__name__).inc()
-            log.warning("will retry", stage="commit", error=type(error).__name__)
+        """Commit the offsets of what is done."""
+        await self.group.commit()
 
 
 def _decoded(record: Record) -> Event | Malformed:
@@ -205,10 +110,6 @@ def _decoded(record: Record) -> Event | Malformed:
         return decode(record)
     except Malformed as error:
         return error
-
-
-def _is_transient(error: BaseException) -> bool:
-    return isinstance(error, Unavailable) or database_verdict(error) is Verdict.TRANSIENT
 
 
 def _report(
@@ -234,42 +135,111 @@ def _report(
     log.info("batch applied", records=len(records), seconds=round(seconds, 4), **outcomes)
 
 
-class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Counts what the group gives to and takes from this worker. aiokafka swallows exceptions in here."""
+class Life:
+    """A worker's process from its start to its end, as the admin port shows it."""
 
-    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        metrics.consumer_rebalances.inc()
-        for family in FAMILIES:
-            count = sum(partition.topic.endswith(f".{family.topic}") for partition in assigned)
-            metrics.consumer_assigned_partitions.labels(family.topic).set(count)
-        log.info("partitions assigned", count=len(assigned))
+    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
+        self.stop = stop
+        self.pulse = Pulse(settings.worker_stall_seconds)
+        self.waiting_for: str | None = "start"
+        self.worker: Worker | None = None
 
-    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Nothing to do: what was applied is committed, and what was not the next owner applies."""
+    def wait_for(self, what: str) -> None:
+        self.waiting_for = what
+
+    def reasons_to_wait(self) -> list[str]:
+        """Say why the worker is not ready."""
+        if self.worker is None:
+            return [str(self.waiting_for)]
+        reasons = [self.worker.patience.waiting_for] if self.worker.patience.waiting_for else []
+        return reasons if self.worker.group.settled else [*reasons, "no partitions assigned"]
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set. Raises Fatal, or whatever the worker does not understand."""
-    publisher = Publisher(settings)
-    async with pool(settings) as connections:
-        await publish_settings(connections, settings)
-        consumer = AIOKafkaConsumer(**consumer_options(settings))
-        worker = Worker(settings, consumer, connections, DeadLetters(settings, publisher), stop)
-        admin = admin_app(live=list, ready=worker.reasons_to_wait)
-        async with serving(admin, settings.admin_host, settings.admin_port):
-            await publisher.start()
-            try:
-                await worker.join([settings.topic(family.topic) for family in FAMILIES])
-                await worker.run()
-            finally:
-                await leave(consumer)
-                await publisher.stop()
+    life = Life(settings, stop)
+    life.pulse.start()
+    try:
+        # Liveness knows the poll loop only: what is away elsewhere is no reason to be started again.
+        admin = admin_app(live=life.pulse.reasons, ready=life.reasons_to_wait)
+        async with (
+            serving(admin, settings.admin_host, settings.admin_port),
+            connected(settings, life) as connections,
+            publishing(settings) as publisher,
+        ):
+            if connections is not None:
+                await _run_member(settings, life, connections, publisher)
+    finally:
+        life.pulse.stop()
     log.info("worker stopped")
 
 
-async def leave(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group and disconnect, within a bound: aiokafka's stop may wait for ever."""
+async def _run_member(settings: Settings, life: Life, connections: Pool, publisher: Publisher) -> None:
+    consumer = AIOKafkaConsumer(**consumer_options(settings))
+    group = Group(consumer, stop=life.stop, max_records=settings.batch_max_records, beat=life.pulse.beat)
+    worker = Worker(settings, group, connections, DeadLetters(settings, publisher))
     try:
-        await asyncio.wait_for(consumer.stop(), LEAVE_TIMEOUT_SECONDS)
-    except (KafkaError, OSError, TimeoutError) as error:
-        log.warning("left the group without saying so", error=type(error).__name__)
+        await group.join([settings.topic(family.topic) for family in FAMILIES], life.wait_for)
+        life.worker = worker
+        await _first_of(
+            worker.run(life.stop), watch(group, worker.patience, connections, settings.worker_stall_seconds)
+        )
+    finally:
+        await group.leave()
+
+
+async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
+    """Go on until one of them ends, and raise what it raises."""
+    tasks = [asyncio.create_task(way) for way in ways]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            await give_up(task)
+
+
+@asynccontextmanager
+async def connected(settings: Settings, life: Life) -> "AsyncIterator[Pool | None]":
+    """Connect to Postgres, for as long as it takes; None when asked to stop meanwhile."""
+    connections = None
+    while connections is None and not life.stop.is_set():
+        life.pulse.beat()
+        try:
+            connections = await _connect(settings)
+        except Exception as error:
+            if database_verdict(error) is not Verdict.TRANSIENT:
+                raise
+            life.wait_for(f"connect: {type(error).__name__}")
+            log.warning("will retry", stage="connect", error=type(error).__name__)
+            await pause(CONNECT_AGAIN_SECONDS, life.stop)
+    try:
+        yield connections
+    finally:
+        # A connection that still waits for an answer would keep the pool open.
+        if connections and not await within(DISCONNECT_SECONDS, connections.close()):
+            connections.terminate()
+
+
+async def _connect(settings: Settings) -> Pool:
+    connections = await pool(settings)
+    try:
+        await publish_settings(connections, settings)
+    except BaseException:
+        connections.terminate()
+        raise
+    metrics.db_pool_connections.labels("idle").set_function(connections.get_idle_size)
+    metrics.db_pool_connections.labels("open").set_function(connections.get_size)
+    return connections
+
+
+@asynccontextmanager
+async def publishing(settings: Settings) -> AsyncIterator[Publisher]:
+    """Have a way to the dead-letter topic."""
+    publisher = Publisher(settings)
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()

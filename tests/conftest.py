@@ -55,6 +55,8 @@ def environment(stack: Stack, database_url: str) -> dict[str, str]:
         "TOPIC_PREFIX": f"test-{uuid.uuid4().hex[:12]}",
         "TOPIC_PARTITIONS": "3",
         "KAFKA_GROUP_ID": f"test-{uuid.uuid4().hex[:12]}",
+        # The embedded broker lets a group wait for half of it.
+        "KAFKA_SESSION_TIMEOUT_MS": "2000",
         "WEBHOOK_SIGNING_KEYS": "test=a-signing-key",
         "INGRESS_HOST": "127.0.0.1",
         "INGRESS_PORT": str(free_port()),

@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 Batch = Sequence[Delivery]
 
+# Each race that a batch loses was won by another one: a few tries are enough for a few workers.
+MOST_TRIES = 50
+
 
 class Laboratory:
     """Runs coroutines on a loop of its own, so that hypothesis can call it; close() when done."""
@@ -52,8 +55,8 @@ class Laboratory:
             await self.persist(_events(batch))
 
     async def persist(self, events: Sequence[Event]) -> None:
-        """Apply until it is done, as the worker does after a race or a deadlock."""
-        while True:
+        """Apply until it is done, as the worker does after a race; but not for ever."""
+        for _ in range(MOST_TRIES):
             try:
                 async with self.connections.acquire() as connection:
                     await apply(connection, events)
@@ -62,6 +65,7 @@ class Laboratory:
                     raise
             else:
                 return
+        raise AssertionError(f"a batch was not applied in {MOST_TRIES} tries")
 
     async def crash_before_commit(self, batch: Batch) -> None:
         """Die with everything written and nothing committed."""

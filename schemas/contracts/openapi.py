@@ -17,6 +17,7 @@ VERSION = "1.0.0"
 REASONS = {
     "400": ("malformed",),
     "401": tuple(sorted(rejection.value for rejection in Rejection)),
+    "408": ("body_too_slow",),
     "413": ("body_too_large",),
     "503": ("draining", "in_flight_bytes", "in_flight_requests", "kafka_unavailable"),
 }
@@ -86,6 +87,7 @@ def _post() -> Schema:
             },
             "400": _refusal("Not JSON, or no readable envelope; `detail` names the field.", "400"),
             "401": _refusal("The signature is missing, wrong, or too old.", "401"),
+            "408": _refusal("The body did not come in time. Post it again.", "408"),
             "413": _refusal("The body is too large, whatever its Content-Length says.", "413"),
             "503": _refusal("Kafka did not acknowledge in time, or too much is in flight. Post it again.", "503")
             | {

@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW {schema}.cohort_redemption AS
 WITH cohort AS (
     SELECT
-        date_trunc('month', local_day)::date AS cohort_month,
+        date_trunc('month', local_day::timestamp)::date AS cohort_month,
         account_id,
         currency,
         count(*) AS certificates,
@@ -13,10 +13,10 @@ WITH cohort AS (
 
 redemptions AS (
     SELECT
-        date_trunc('month', sale.local_day)::date AS cohort_month,
+        date_trunc('month', sale.local_day::timestamp)::date AS cohort_month,
         sale.account_id,
         sale.currency,
-        date_trunc('month', redemption.posting_day)::date AS month,
+        date_trunc('month', redemption.posting_day::timestamp)::date AS month,
         sum(redemption.redeemed) AS redeemed
     FROM reporting_internal.redemption
     JOIN reporting_internal.sale USING (certificate_id, livemode)

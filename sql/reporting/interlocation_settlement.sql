@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW {schema}.interlocation_settlement AS
 SELECT
-    date_trunc('month', redemption.local_day)::date AS month,
+    date_trunc('month', redemption.local_day::timestamp)::date AS month,
     redemption.account_id,
     redemption.currency,
     redemption.issuing_station_id,
@@ -15,7 +15,7 @@ FROM reporting_internal.redemption
 WHERE redemption.livemode = {livemode}
     AND redemption.issuing_station_id IS DISTINCT FROM redemption.station_id
 GROUP BY
-    date_trunc('month', redemption.local_day)::date,
+    date_trunc('month', redemption.local_day::timestamp)::date,
     redemption.account_id,
     redemption.currency,
     redemption.issuing_station_id,

@@ -46,7 +46,9 @@ class Signed(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         body = request.body or b""
-        request.headers[HEADER] = sign(self.secret, body.encode() if isinstance(body, str) else body)
+        content = body.encode() if isinstance(body, str) else body
+        assert isinstance(content, bytes)
+        request.headers[HEADER] = sign(self.secret, content)
         return request
 
 

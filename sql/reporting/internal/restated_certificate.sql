@@ -115,7 +115,7 @@ posted AS (
     SELECT
         story.*,
         balance_after::numeric - balance_before AS change,
-        date_trunc('month', posting_day)::date AS posting_month,
+        date_trunc('month', posting_day::timestamp)::date AS posting_month,
         CASE
             WHEN position = 1 AND kind = 'created' THEN 'issued'
             WHEN position = 1 THEN 'adjusted_up'

@@ -20,109 +20,93 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET work_mem = '256MB'
+SET hash_mem_multiplier = 8
 SET jit = off
 AS $$
-    WITH state AS (
-        SELECT * FROM reporting_internal.certificate_state WHERE livemode = is_live
+    WITH state AS MATERIALIZED (
+        SELECT certificate_id, account_id, currency, issuing_station_id, balance
+        FROM reporting_internal.certificate_state
+        WHERE livemode = is_live
     ),
 
-    posted AS (
+    -- Account, currency and issuing station are a book. Numbered, so that an unknown station is one like any other.
+    book AS MATERIALIZED (
         SELECT
-            date_trunc(grain, movement.posting_day)::date AS period,
-            state.account_id,
-            state.currency,
-            state.issuing_station_id,
-            movement.movement,
-            movement.balance_before,
-            movement.balance_after
-        FROM reporting_internal.movement
-        JOIN state USING (certificate_id)
-        WHERE movement.livemode = is_live
-    ),
-
-    by_movement AS (
-        SELECT
-            period,
+            row_number() OVER () AS book,
             account_id,
             currency,
             issuing_station_id,
-            movement,
-            sum(balance_after) - sum(balance_before) AS change
-        FROM posted
-        GROUP BY period, account_id, currency, issuing_station_id, movement
+            sum(balance) AS outstanding_now
+        FROM state
+        GROUP BY account_id, currency, issuing_station_id
+    ),
+
+    by_movement AS MATERIALIZED (
+        SELECT
+            state.account_id,
+            state.currency,
+            state.issuing_station_id,
+            date_trunc(grain, movement.posting_day::timestamp)::date AS period,
+            movement.movement,
+            sum(movement.balance_after) - sum(movement.balance_before) AS change
+        FROM reporting_internal.movement
+        JOIN state USING (certificate_id)
+        WHERE movement.livemode = is_live
+        GROUP BY 1, 2, 3, 4, 5
     ),
 
     by_period AS (
         SELECT
-            period,
-            account_id,
-            currency,
-            issuing_station_id,
+            book.book,
+            by_movement.period,
             coalesce(sum(change) FILTER (WHERE movement = 'issued'), 0) AS issued,
             coalesce(sum(change) FILTER (WHERE movement = 'opening'), 0) AS first_seen,
             coalesce(sum(change) FILTER (WHERE movement IN ('opening', 'adjusted_up')), 0) AS adjusted_up,
             coalesce(-sum(change) FILTER (WHERE movement = 'redeemed'), 0) AS redeemed,
             coalesce(-sum(change) FILTER (WHERE movement = 'adjusted_down'), 0) AS adjusted_down,
             coalesce(-sum(change) FILTER (WHERE movement = 'voided'), 0) AS voided,
-            sum(change) AS change,
-            0 AS outstanding_now
+            sum(change) AS change
         FROM by_movement
-        GROUP BY period, account_id, currency, issuing_station_id
+        JOIN book
+            ON (book.account_id, book.currency, book.issuing_station_id)
+                IS NOT DISTINCT FROM (by_movement.account_id, by_movement.currency, by_movement.issuing_station_id)
+        GROUP BY book.book, by_movement.period
     ),
 
     -- Every period from a book's first to the present, also those in which nothing happened.
     calendar AS (
         SELECT
+            by_period.book,
             generate_series(
                 min(by_period.period)::timestamp,
-                greatest(max(by_period.period), date_trunc(grain, max(today.day))::date)::timestamp,
+                greatest(max(by_period.period)::timestamp, date_trunc(grain, max(today.day)::timestamp)),
                 ('1 ' || grain)::interval
-            )::date AS period,
-            account_id,
-            currency,
-            issuing_station_id
+            )::date AS period
         FROM by_period
         CROSS JOIN reporting_internal.today
-        GROUP BY account_id, currency, issuing_station_id
-    ),
-
-    -- GROUP BY takes an unknown station for one station, as a join on it would not.
-    entries AS (
-        SELECT * FROM by_period
-        UNION ALL
-        SELECT period, account_id, currency, issuing_station_id, 0, 0, 0, 0, 0, 0, 0, 0 FROM calendar
-        UNION ALL
-        SELECT
-            date_trunc(grain, today.day)::date, account_id, currency, issuing_station_id,
-            0, 0, 0, 0, 0, 0, 0, sum(balance)
-        FROM state
-        CROSS JOIN reporting_internal.today
-        GROUP BY today.day, account_id, currency, issuing_station_id
+        GROUP BY by_period.book
     ),
 
     periods AS (
         SELECT
-            period,
-            account_id,
-            currency,
-            issuing_station_id,
-            sum(issued) AS issued,
-            sum(first_seen) AS first_seen,
-            sum(adjusted_up) AS adjusted_up,
-            sum(redeemed) AS redeemed,
-            sum(adjusted_down) AS adjusted_down,
-            sum(voided) AS voided,
-            sum(change) AS change,
-            sum(outstanding_now) AS outstanding_now
-        FROM entries
-        GROUP BY period, account_id, currency, issuing_station_id
+            calendar.book,
+            calendar.period,
+            coalesce(issued, 0) AS issued,
+            coalesce(first_seen, 0) AS first_seen,
+            coalesce(adjusted_up, 0) AS adjusted_up,
+            coalesce(redeemed, 0) AS redeemed,
+            coalesce(adjusted_down, 0) AS adjusted_down,
+            coalesce(voided, 0) AS voided,
+            coalesce(change, 0) AS change
+        FROM calendar
+        LEFT JOIN by_period USING (book, period)
     )
 
     SELECT
-        period,
-        account_id,
-        currency,
-        issuing_station_id,
+        periods.period,
+        book.account_id,
+        book.currency,
+        book.issuing_station_id,
         coalesce(sum(issued + adjusted_up - redeemed - adjusted_down - voided) OVER earlier, 0) AS opening,
         issued,
         first_seen,
@@ -130,10 +114,10 @@ AS $$
         redeemed,
         adjusted_down,
         voided,
-        sum(outstanding_now) OVER book - coalesce(sum(change) OVER later, 0) AS closing
+        book.outstanding_now - coalesce(sum(change) OVER later, 0) AS closing
     FROM periods
+    JOIN book USING (book)
     WINDOW
-        book AS (PARTITION BY account_id, currency, issuing_station_id),
-        earlier AS (book ORDER BY period ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-        later AS (book ORDER BY period DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        earlier AS (PARTITION BY book ORDER BY period ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+        later AS (PARTITION BY book ORDER BY period DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 $$;

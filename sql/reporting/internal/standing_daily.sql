@@ -12,13 +12,20 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET work_mem = '256MB'
+SET hash_mem_multiplier = 8
 SET jit = off
 AS $$
-    WITH by_day AS (
+    WITH state AS MATERIALIZED (
+        SELECT certificate_id, account_id, currency, purchase_price, face_value
+        FROM reporting_internal.certificate_state
+        WHERE livemode = is_live
+    ),
+
+    by_day AS MATERIALIZED (
         SELECT
-            movement.posting_day AS day,
             state.account_id,
             state.currency,
+            movement.posting_day AS day,
             sum(movement.balance_after) - sum(movement.balance_before) AS change,
             sum(
                 reporting_internal.at_consideration(movement.balance_after, state.purchase_price, state.face_value)
@@ -27,43 +34,35 @@ AS $$
             sum((movement.balance_after <> 0)::integer - (movement.balance_before <> 0)::integer)
                 AS change_of_certificates
         FROM reporting_internal.movement
-        JOIN reporting_internal.certificate_state AS state USING (certificate_id, livemode)
+        JOIN state USING (certificate_id)
         WHERE movement.livemode = is_live
-        GROUP BY movement.posting_day, state.account_id, state.currency
+        GROUP BY 1, 2, 3
     ),
 
     -- Every day from a book's first to today, also those on which nothing happened.
     calendar AS (
         SELECT
+            account_id,
+            currency,
             generate_series(
                 min(by_day.day)::timestamp, greatest(max(by_day.day), max(today.day))::timestamp, interval '1 day'
-            )::date AS day,
-            account_id,
-            currency
+            )::date AS day
         FROM by_day
         CROSS JOIN reporting_internal.today
         GROUP BY account_id, currency
-    ),
-
-    days AS (
-        SELECT
-            day,
-            account_id,
-            currency,
-            sum(change) AS change,
-            sum(change_at_consideration) AS change_at_consideration,
-            sum(change_of_certificates) AS change_of_certificates
-        FROM (SELECT * FROM by_day UNION ALL SELECT calendar.*, 0, 0, 0 FROM calendar) AS entry
-        GROUP BY day, account_id, currency
     )
 
     SELECT
-        day,
-        account_id,
-        currency,
-        sum(change) OVER so_far,
-        sum(change_at_consideration) OVER so_far,
-        (sum(change_of_certificates) OVER so_far)::bigint
-    FROM days
-    WINDOW so_far AS (PARTITION BY account_id, currency ORDER BY day)
+        calendar.day,
+        calendar.account_id,
+        calendar.currency,
+        coalesce(sum(by_day.change) OVER so_far, 0),
+        coalesce(sum(by_day.change_at_consideration) OVER so_far, 0),
+        coalesce(sum(by_day.change_of_certificates) OVER so_far, 0)::bigint
+    FROM calendar
+    LEFT JOIN by_day
+        ON by_day.day = calendar.day
+            AND by_day.currency = calendar.currency
+            AND by_day.account_id IS NOT DISTINCT FROM calendar.account_id
+    WINDOW so_far AS (PARTITION BY calendar.account_id, calendar.currency ORDER BY calendar.day)
 $$;

@@ -1,6 +1,6 @@
 -- What was sold, and what was given away, month by month?
 SELECT
-    date_trunc('month', day)::date AS month,
+    date_trunc('month', day::timestamp)::date AS month,
     currency,
     sum(sold) AS sold,
     sum(price) AS price,

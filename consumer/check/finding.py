@@ -1,0 +1,38 @@
+"""What a check finds."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Level(StrEnum):
+    """A problem fails the check; a warning is for somebody to decide."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+class Finding(Struct, frozen=True):
+    """One thing that was looked at: what, what was found, and how to mend it. Never a secret's value."""
+
+    level: Level
+    subject: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.level.value:<8} {self.subject}: {self.message}"
+        return f"{line}\n         → {self.remedy}" if self.remedy else line
+
+
+def ok(subject: str, message: str) -> Finding:
+    return Finding(Level.OK, subject, message)
+
+
+def warning(subject: str, message: str, remedy: str) -> Finding:
+    return Finding(Level.WARNING, subject, message, remedy)
+
+
+def problem(subject: str, message: str, remedy: str) -> Finding:
+    return Finding(Level.PROBLEM, subject, message, remedy)
