@@ -35,6 +35,9 @@ def pool(settings: Settings, *, size: int = 4) -> Pool:
             # Statements name no schema: a rebuild works with them on tables of its own.
             "search_path": SCHEMA,
             "statement_timeout": str(int(settings.database_timeout_seconds * 1000)),
+            # A worker that is cut off or frozen in the middle of a transaction holds locks on the very rows that the
+            # next owner of its partitions must write; the server would learn of it by TCP, in two hours.
+            "idle_in_transaction_session_timeout": str(int(settings.database_timeout_seconds * 1000)),
         },
     )
 

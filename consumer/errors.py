@@ -36,6 +36,7 @@ _TRANSIENT_CLASSES = {
 }
 _TRANSIENT_STATES = {
     "25006",  # read-only transaction: a standby, in the middle of a failover
+    "25P03",  # idle in a transaction for too long: we were frozen, or cut off
     "55P03",  # lock not available: lock timeout
 }
 # The classes that are the row's own fault.

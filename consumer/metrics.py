@@ -15,6 +15,8 @@ webhook_requests = Counter(
     "Answers of the ingress: accepted, refused (the sender's fault) or unavailable (ours), and why.",
     ["outcome", "reason"],
 )
+# There from the start: a rate does not see a series' first value.
+webhook_requests.labels("accepted", "published")
 webhook_request_duration = Histogram(
     "giftcert_webhook_request_duration_seconds", "From the request's head to its answer.", buckets=_FAST
 )
@@ -73,6 +75,17 @@ db_transaction_duration = Histogram(
 )
 db_pool_connections = Gauge(
     "giftcert_db_pool_connections", "Connections of the pool: open, and idle among them.", ["state"]
+)
+
+rollforward_difference = Gauge(
+    "giftcert_rollforward_difference",
+    "What the daily roll-forward of live traffic is out of balance by, in currency units: must be 0. From one worker.",
+    ["currency"],
+)
+data_quality_exceptions = Gauge(
+    "giftcert_data_quality_exceptions",
+    "Rows of reporting.data_quality_exceptions, counted every quarter of an hour. From one worker.",
+    ["rule"],
 )
 
 build_info = Info("giftcert_build", "What is running.")

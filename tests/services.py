@@ -14,12 +14,16 @@ from tests.sender import SECRET, Sender
 
 
 def deployment(stack: Stack, **settings: str) -> dict[str, str]:
-    """Give the settings of a deployment of its own: topics, consumer group, key; the database is the stack's."""
+    """Give the settings of a deployment of its own: topics, consumer group, key; the database is the stack's.
+
+    A group forgets its dead soon: a successor has to wait for that.
+    """
     return {
         **stack.environment(),
         "TOPIC_PREFIX": f"test-{uuid.uuid4().hex[:12]}",
         "TOPIC_PARTITIONS": "3",
         "KAFKA_GROUP_ID": f"test-{uuid.uuid4().hex[:12]}",
+        "KAFKA_SESSION_TIMEOUT_MS": "2000",
         "WEBHOOK_SIGNING_KEYS": f"test={SECRET}",
         "INGRESS_HOST": "127.0.0.1",
         "ADMIN_HOST": "127.0.0.1",

@@ -6,7 +6,7 @@ SELECT
     state.account_id,
     state.definition_id,
     state.currency,
-    ((movement.balance_after - movement.balance_before) * 0.00001)::numeric(20, 5) AS change,
+    (movement.change * 0.00001)::numeric(20, 5) AS change,
     (movement.balance_before * 0.00001)::numeric(20, 5) AS balance_before,
     (movement.balance_after * 0.00001)::numeric(20, 5) AS balance_after,
     movement.is_inferred,

@@ -1,7 +1,7 @@
 """A worker that dies on the spot: `python dying_worker.py before-the-database-commit|before-the-offset-commit RECORDS`.
 
-It is the real worker, with a SIGKILL at the given place, once it has seen so many records. Until then it commits no
-offsets, so that all of them come again.
+It is the real worker, with a SIGKILL at the given place, once it has seen so many records. Where it dies before its
+offset commit it commits no offsets until then, so that all of the records come again.
 """
 
 import asyncio
@@ -14,8 +14,7 @@ from unittest.mock import patch
 
 from consumer.apply import write
 from consumer.decode import Record
-from consumer.kafka import consumer_options
-from consumer.settings import Settings, load
+from consumer.settings import load
 from consumer.worker import Worker, run_worker
 
 BEFORE_THE_DATABASE_COMMIT = "before-the-database-commit"
@@ -25,6 +24,7 @@ BEFORE_THE_OFFSET_COMMIT = "before-the-offset-commit"
 class DyingWorker(Worker):
     """The real worker, but for its end."""
 
+    place = BEFORE_THE_OFFSET_COMMIT
     seen = 0
     dies_after = 1
 
@@ -33,7 +33,10 @@ class DyingWorker(Worker):
         await super().process(records)
 
     async def commit(self) -> None:
-        die_if_all_were_seen()
+        if self.place == BEFORE_THE_OFFSET_COMMIT:
+            die_if_all_were_seen()
+        else:
+            await super().commit()
 
 
 def die_if_all_were_seen() -> None:
@@ -46,19 +49,10 @@ async def write_and_die(*arguments: Any) -> None:
     die_if_all_were_seen()
 
 
-def with_a_short_memory(settings: Settings) -> dict[str, Any]:
-    """Let the group forget the dead as fast as the broker allows: a successor has to wait for that."""
-    milliseconds = 6000 if settings.kafka_enable_idempotence else 1500  # the embedded broker allows less
-    return consumer_options(settings) | {"session_timeout_ms": milliseconds, "heartbeat_interval_ms": 500}
-
-
 def main(place: str, records: int) -> None:
-    DyingWorker.dies_after = records
+    DyingWorker.place, DyingWorker.dies_after = place, records
     writes = write_and_die if place == BEFORE_THE_DATABASE_COMMIT else write
-    with (
-        patch.multiple("consumer.worker", Worker=DyingWorker, consumer_options=with_a_short_memory),
-        patch("consumer.apply.write", writes),
-    ):
+    with patch("consumer.worker.Worker", DyingWorker), patch("consumer.apply.write", writes):
         asyncio.run(run_worker(load(), asyncio.Event()))
 
 

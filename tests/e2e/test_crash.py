@@ -79,6 +79,10 @@ def test_a_kill_before_the_database_commit_leaves_nothing_behind(story: Story) -
     assert not any(story.after_the_first_death.tables.values())
 
 
+def test_offsets_are_not_committed_before_the_database_is(story: Story) -> None:
+    assert story.after_the_first_death.offset == 0
+
+
 def test_a_kill_between_database_commit_and_offset_commit_really_was_between_them(story: Story) -> None:
     assert len(story.after_the_second_death.ledger) == distinct_attempts(BODIES)
     assert story.after_the_second_death.offset == 0

@@ -60,7 +60,7 @@ def deployed(stack: Stack) -> Iterator[Deployment]:
         environment.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.kafka.bootstrap_servers)
         environment.setenv("KAFKA_ENABLE_IDEMPOTENCE", str(stack.kafka.supports_idempotence).lower())
         own = Stack(broker="external")
-    with own, commands(own, deployment(own, DATABASE_TIMEOUT_SECONDS="2")) as giftledger:
+    with own, commands(own, deployment(own, DATABASE_TIMEOUT_SECONDS="1")) as giftledger:
         giftledger.run("topics")
         giftledger.run("migrate")
         _, sender = start_ingress(giftledger)

@@ -523,6 +523,22 @@ def test_over_the_bound_of_requests_the_ingress_is_unavailable_and_then_availabl
     assert sender.post(other).status == 200
 
 
+def test_what_was_refused_is_in_flight_no_more(deployed: Deployment) -> None:
+    ingress, sender = start_ingress(deployed.giftledger, MAX_IN_FLIGHT_REQUESTS="1")
+    body = encode(bought())
+
+    refused = [
+        sender.post(b"{}").status,
+        sender.post(body, {HEADER: None}).status,
+        sender.post(padded(LIMIT + 1)).status,
+    ]
+    with sender.posting(body, send=1):
+        pass
+    wait_for_metric(ingress, "giftcert_webhook_requests_total", 1, reason="client_disconnected")
+
+    assert [*refused, sender.post(body).status] == [400, 401, 413, 200]
+
+
 def test_over_the_bound_of_bytes_the_ingress_is_unavailable_and_then_available_again(deployed: Deployment) -> None:
     _, sender = start_ingress(deployed.giftledger, MAX_IN_FLIGHT_BYTES=str(LIMIT + 1000))
     large, small = padded(LIMIT), padded(1001)

@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from tests.reference import Delivery
 
 Row = dict[str, Any]
+# By month, account, currency and column of the roll-forward.
+Figures = dict[tuple[date, str, str, str], Decimal]
 ZERO = Decimal(0)
 UNIT = Decimal("0.00001")
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
@@ -242,7 +244,7 @@ def _movement(before: Event | None, event: Event) -> tuple[str, bool]:
 
 
 def instant(date_: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(date_["value"].replace("Z", "+00:00"))
+    return datetime.fromisoformat(date_["value"])
 
 
 class Books:
@@ -419,24 +421,24 @@ class Books:
         ]
 
     def rollforward_restatements(self) -> list[Row]:
-        current = self._figures()
-        rows = []
-        for month in _months(date(2024, 1, 1), self.setting.today):
-            reported_at = datetime(*_next_month(month).timetuple()[:3], 12, tzinfo=UTC)
-            if reported_at >= self.setting.now:
-                continue
-            reported = self.as_known(reported_at)._figures()  # noqa: SLF001
-            for key in current.keys() | reported.keys():
-                if key[0] == month and current.get(key, ZERO) != reported.get(key, ZERO):
-                    rows.append(
-                        {
-                            **dict(zip(("month", "account_id", "currency", "figure"), key, strict=True)),
-                            "change": current.get(key, ZERO) - reported.get(key, ZERO),
-                            "late_events": self._late_events(reported_at, *key[:3]),
-                            "reported_at": reported_at,
-                        }
-                    )
-        return rows
+        current = self.figures()
+        return [
+            row
+            for month in _months(date(2024, 1, 1), self.setting.today)
+            if (reported_at := _ended_everywhere(month)) < self.setting.now
+            for row in self._restated(month, reported_at, current, self.as_known(reported_at).figures())
+        ]
+
+    def _restated(self, month: date, reported_at: datetime, current: Figures, reported: Figures) -> Iterator[Row]:
+        for key in current.keys() | reported.keys():
+            change = current.get(key, ZERO) - reported.get(key, ZERO)
+            if key[0] == month and change:
+                yield {
+                    **dict(zip(("month", "account_id", "currency", "figure"), key, strict=True)),
+                    "change": change,
+                    "late_events": self._late_events(reported_at, *key[:3]),
+                    "reported_at": reported_at,
+                }
 
     def _late_events(self, reported_at: datetime, month: date, account: str, currency: str) -> int:
         return sum(
@@ -446,7 +448,7 @@ class Books:
             for posting in certificate.statement
         )
 
-    def _figures(self) -> dict[tuple[date, str, str, str], Decimal]:
+    def figures(self) -> Figures:
         """Every month's figures by account and currency, months without a certificate left out."""
         figures: defaultdict[tuple[date, str, str, str], Decimal] = defaultdict(Decimal)
         for certificate in self.certificates:
@@ -503,7 +505,7 @@ class Books:
             lambda certificate: (
                 certificate.purchased_on,
                 *certificate.station_book(),
-                certificate.purchase and certificate.purchase.data["agencyId"] or None,
+                (certificate.purchase and certificate.purchase.data["agencyId"]) or None,
             ),
         )
         return [
@@ -684,6 +686,11 @@ def _month(day: date) -> date:
 
 def _next_month(month: date) -> date:
     return month + timedelta(days=calendar.monthrange(month.year, month.month)[1])
+
+
+def _ended_everywhere(month: date) -> datetime:
+    """No clock is later than twelve hours behind UTC."""
+    return datetime(*_next_month(month).timetuple()[:3], 12, tzinfo=UTC)
 
 
 def _days(first: date, last: date) -> Iterator[date]:

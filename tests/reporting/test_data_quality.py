@@ -119,3 +119,20 @@ async def test_a_projection_that_left_its_history_is_reported_and_does_not_close
     assert [tuple(row) for row in rows] == [("projection_differs", "30.00001", "30.00000")]
     differences = await connections.fetch("SELECT DISTINCT difference FROM reporting.liability_rollforward_monthly")
     assert [str(difference) for (difference,) in differences] == ["0.00001"]
+
+
+async def test_amounts_at_the_limits_of_bigint_break_no_report(connections: Pool) -> None:
+    largest, smallest = 2**63 - 1, -(2**63)
+    await exceptions(
+        connections,
+        definition(price=smallest, value=largest),
+        sold(largest, price=smallest, total=largest),
+        paid(smallest, 1),
+        paid(largest, 2),
+    )
+
+    for (report,) in await connections.fetch("SELECT viewname FROM pg_views WHERE schemaname = 'reporting'"):
+        await connections.fetch(f"SELECT * FROM reporting.{report}")  # noqa: S608
+    assert (
+        str(await connections.fetchval("SELECT outstanding FROM reporting.liability_current")) == "92233720368547.75807"
+    )

@@ -58,14 +58,14 @@ async def test_every_money_column_of_every_report_agrees_with_the_webhooks(
                 compared += compare(f"{schema}.{view}", key, getattr(books, view)(), rows)
             for as_of, known_after in QUESTIONS:
                 known = books.as_known(as_of + known_after) if known_after is not None else books
-                rows = await connection.fetch(
+                answers = await connection.fetch(
                     f"SELECT * FROM {schema}.liability_as_of($1, coalesce($2::timestamptz, 'infinity'))",  # noqa: S608
                     as_of,
                     None if known_after is None else as_of + known_after,
                 )
                 question = f"{schema}.liability_as_of({as_of}, {known_after} later)"
                 compared += compare(
-                    question, ("account_id", "currency"), known.liability_as_of(as_of), [dict(row) for row in rows]
+                    question, ("account_id", "currency"), known.liability_as_of(as_of), [dict(row) for row in answers]
                 )
 
     record_property("figures_compared", compared)

@@ -101,6 +101,13 @@ async def test_a_writer_writes_the_tables_but_cannot_rewrite_history(connections
             await writer.execute(statement)
 
 
+async def test_a_writer_reads_the_reports_that_it_exports_as_metrics(connect: Connect) -> None:
+    writer = await connect("giftledger_writer")
+
+    await writer.fetch("SELECT sum(difference) FROM reporting.liability_rollforward_monthly")
+    await writer.fetch("SELECT rule, count(*) FROM reporting.data_quality_exceptions GROUP BY rule")
+
+
 async def test_the_owner_owns_tables_and_reports(connections: Pool, connect: Connect) -> None:
     owner = await connect("giftledger_owner")
 

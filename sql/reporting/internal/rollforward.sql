@@ -29,7 +29,7 @@ AS $$
         WHERE livemode = is_live
     ),
 
-    -- Account, currency and issuing station are a book. Numbered, so that an unknown station is one like any other.
+    -- Account, currency and issuing station make a book; an unknown station is one like any other.
     book AS MATERIALIZED (
         SELECT
             row_number() OVER () AS book,
@@ -68,8 +68,10 @@ AS $$
             sum(change) AS change
         FROM by_movement
         JOIN book
-            ON (book.account_id, book.currency, book.issuing_station_id)
-                IS NOT DISTINCT FROM (by_movement.account_id, by_movement.currency, by_movement.issuing_station_id)
+            -- No id is ''; IS NOT DISTINCT FROM could not be hashed.
+            ON coalesce(book.account_id, '') = coalesce(by_movement.account_id, '')
+                AND coalesce(book.issuing_station_id, '') = coalesce(by_movement.issuing_station_id, '')
+                AND book.currency = by_movement.currency
         GROUP BY book.book, by_movement.period
     ),
 

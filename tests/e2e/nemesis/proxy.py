@@ -67,7 +67,12 @@ class Proxy:
 
     def reset(self) -> None:
         """Break every connection, with a TCP reset to both sides."""
-        self._loop.call(lambda: [pair.abort() for pair in list(self._pairs)] and None)
+
+        def abort_all() -> None:
+            for pair in list(self._pairs):
+                pair.abort()
+
+        self._loop.call(abort_all)
 
     def vanish(self) -> None:
         """Pass nothing on, answer nothing, close nothing."""

@@ -92,6 +92,10 @@ class Sender:
         """Make no new webhooks."""
         self._sending = False
 
+    def post_all(self, webhooks: list[Webhook]) -> None:
+        for webhook in webhooks:
+            self.post(webhook)
+
     def post(self, webhook: Webhook) -> None:
         """Post a webhook for as long as it takes."""
         self.waiting += 1
@@ -137,7 +141,7 @@ class Sender:
         self.waiting -= 1
 
     def _later(self, webhook: Webhook) -> None:
-        if webhook.kind in APPLICABLE and self._random.random() < 0.5:  # noqa: PLR2004 - half of the time
+        if webhook.kind in APPLICABLE and self._random.random() < 0.5:
             webhook = self._under_a_new_attempt(webhook)
             self._enter(webhook)
         due = time.monotonic() + 0.5 + self._random.random()
@@ -146,7 +150,9 @@ class Sender:
     def _under_a_new_attempt(self, webhook: Webhook) -> Webhook:
         old = _envelope(webhook).attempt_id
         new = f"{old[:8]}-resent-{next(self._number)}"
-        return msgspec.structs.replace(webhook, body=webhook.body.replace(old.encode(), new.encode(), 1))
+        return msgspec.structs.replace(
+            webhook, body=webhook.body.replace(f'"attemptId":"{old}"'.encode(), f'"attemptId":"{new}"'.encode())
+        )
 
     async def _attempt(self, webhook: Webhook) -> int:
         headers = {"content-type": "application/json", **self._signature(webhook)}

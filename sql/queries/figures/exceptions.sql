@@ -1,0 +1,1 @@
+SELECT rule, count(*) FROM reporting.data_quality_exceptions GROUP BY rule

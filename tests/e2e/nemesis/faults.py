@@ -1,0 +1,178 @@
+"""Faults: every way in which the deployment is hurt, and how it is healed."""
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from signal import SIGTERM
+
+import asyncpg
+
+from deploy.local.processes import StackError
+from tests.e2e.nemesis.deployment import SESSION_TIMEOUT_SECONDS, Deployment, Program
+
+Act = Callable[[Deployment, random.Random], None]
+
+FROZEN = (1.2 * SESSION_TIMEOUT_SECONDS, 2 * SESSION_TIMEOUT_SECONDS)
+AWAY = (0.5, 5.0)
+CUT = (1.0, 7.0)
+DELAY = (0.05, 0.4)
+# The bound that a worker keeps when it is asked to end, whatever is away.
+LEFT_SECONDS = 25
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A fault: what it needs for itself, and what it does. ``act`` returns when it is healed."""
+
+    name: str
+    needs: str
+    act: Act
+
+
+def _kill(program: Program) -> None:
+    with program.lock:
+        program.meant = True
+        program.process.kill()
+
+
+def kill_worker(deployment: Deployment, chance: random.Random) -> None:
+    _kill(chance.choice(_running(deployment.workers)))
+
+
+def freeze_worker(deployment: Deployment, chance: random.Random) -> None:
+    process = chance.choice(_running(deployment.workers)).process
+    process.pause()
+    time.sleep(chance.uniform(*FROZEN))
+    process.resume()
+
+
+def kill_ingress(deployment: Deployment, chance: random.Random) -> None:
+    _kill(chance.choice(deployment.ingresses))
+
+
+def kill_broker(deployment: Deployment, chance: random.Random) -> None:
+    deployment.kafka.kill()
+    time.sleep(chance.uniform(*AWAY))
+    deployment.kafka.start()
+
+
+def freeze_broker(deployment: Deployment, chance: random.Random) -> None:
+    deployment.kafka.pause()
+    time.sleep(chance.uniform(*CUT))
+    deployment.kafka.resume()
+
+
+def kill_postgres(deployment: Deployment, chance: random.Random) -> None:
+    deployment.postgres.kill()
+    time.sleep(chance.uniform(*AWAY))
+    deployment.postgres.start()
+
+
+def freeze_postgres(deployment: Deployment, chance: random.Random) -> None:
+    deployment.postgres.pause()
+    time.sleep(chance.uniform(*CUT))
+    deployment.postgres.resume()
+
+
+def terminate_backends(deployment: Deployment, chance: random.Random) -> None:
+    for _ in range(chance.randint(1, 5)):
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            deployment.postgres.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'giftledger'"
+            )
+        time.sleep(chance.uniform(0.05, 0.5))
+
+
+def worker_leaves(deployment: Deployment, chance: random.Random) -> None:
+    """Ask a worker to end, and let a new one join a little later, as in a rolling restart."""
+    program = chance.choice(_running(deployment.workers))
+    _ask_to_leave(program)
+    time.sleep(chance.uniform(*AWAY))
+    program.wanted = True
+
+
+def _ask_to_leave(program: Program) -> None:
+    with program.lock:
+        program.wanted = False
+    program.process.signal(SIGTERM)
+    if (code := program.process.wait(LEFT_SECONDS)) != 0:
+        program.ends.append(code)
+
+
+def worker_joins(deployment: Deployment, chance: random.Random) -> None:
+    """Let one more worker join for a while."""
+    spare = next((program for program in deployment.workers if not program.wanted), None)
+    if spare is None:
+        worker_leaves(deployment, chance)
+        return
+    spare.wanted = True
+    time.sleep(chance.uniform(6, 10))
+    _ask_to_leave(spare)
+
+
+def network_is_slow(name: str, deployment: Deployment, chance: random.Random) -> None:
+    deployment.networks[name].delay(chance.uniform(*DELAY))
+    time.sleep(chance.uniform(*CUT))
+    deployment.networks[name].delay(0)
+
+
+def network_resets(name: str, deployment: Deployment, chance: random.Random) -> None:
+    for _ in range(chance.randint(1, 4)):
+        deployment.networks[name].reset()
+        time.sleep(chance.uniform(0.05, 1))
+
+
+def network_vanishes(name: str, deployment: Deployment, chance: random.Random) -> None:
+    deployment.networks[name].vanish()
+    time.sleep(chance.uniform(*CUT))
+    deployment.networks[name].come_back(remember=chance.random() < 0.5)
+
+
+def _running(programs: list[Program]) -> list[Program]:
+    wanted = [program for program in programs if program.wanted and program.process.running]
+    if not wanted:
+        raise StackError("no process to hurt")
+    return wanted
+
+
+NETWORKS = ("worker-postgres", "worker-kafka", "ingress-kafka")
+KINDS = (
+    Kind("worker killed", "workers", kill_worker),
+    Kind("worker frozen", "workers", freeze_worker),
+    Kind("worker leaves", "workers", worker_leaves),
+    Kind("worker joins", "workers", worker_joins),
+    Kind("ingress killed", "ingresses", kill_ingress),
+    Kind("broker killed", "kafka", kill_broker),
+    Kind("broker frozen", "kafka", freeze_broker),
+    Kind("postgres killed", "postgres", kill_postgres),
+    Kind("postgres frozen", "postgres", freeze_postgres),
+    Kind("backends terminated", "postgres", terminate_backends),
+    *(Kind(f"{name} slow", name, partial(network_is_slow, name)) for name in NETWORKS),
+    *(Kind(f"{name} reset", name, partial(network_resets, name)) for name in NETWORKS),
+    *(Kind(f"{name} vanishes", name, partial(network_vanishes, name)) for name in NETWORKS),
+)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A fault of the plan: which, its own chance, and how long after the one before."""
+
+    number: int
+    kind: Kind
+    seed: str
+    gap: float
+
+
+def plan(seed: int, faults: int) -> list[Planned]:
+    """Deal the kinds like cards: each comes as often as any other, in an order that only the seed knows."""
+    chance = random.Random(f"faults {seed}")
+    kinds: list[Kind] = []
+    while len(kinds) < faults:
+        kinds += chance.sample(KINDS, len(KINDS))
+    return [
+        Planned(number, kind, f"{seed} {number}", chance.uniform(0, 1.5))
+        for number, kind in enumerate(kinds[:faults], start=1)
+    ]

@@ -1,0 +1,90 @@
+"""What the reports say of themselves reaches the metrics, and only from the worker whose turn it is."""
+
+import asyncio
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+from prometheus_client import REGISTRY
+
+from consumer.database import Pool, pool
+from consumer.figures import look, watch_figures
+from consumer.settings import load
+from deploy.local.stack import Stack
+from tests.builders import bought, event, paid_with
+from tests.pipeline import until
+
+
+def metric(name: str) -> dict[str, float]:
+    """Give a metric's samples by the value of its only label."""
+    return {
+        next(iter(sample.labels.values())): sample.value
+        for family in REGISTRY.collect()
+        if family.name == name
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+async def books(connections: Pool) -> None:
+    """Load a certificate in CAD whose balance once rose."""
+    from consumer.apply import apply  # noqa: PLC0415
+
+    station = {"stationId": "s", "name": "Station", "timeZone": "America/Toronto", "primaryCurrencyCode": "CAD"}
+    bodies = [
+        bought(5_000_000, shiftLocation=station),
+        paid_with(2_000_000, updated=10, shiftLocation=station),
+        paid_with(3_000_000, updated=20, shiftLocation=station),
+    ]
+    async with connections.acquire() as connection:
+        await apply(connection, [event(body) for body in bodies])
+
+
+@pytest.fixture
+def writer_url(stack: Stack, database_url: str) -> Iterator[str]:
+    stack.postgres.execute("CREATE USER figures_worker PASSWORD 'x' IN ROLE giftledger_writer", database="postgres")
+    yield stack.postgres.url(database_url.rpartition("/")[2], user="figures_worker", password="x")
+    stack.postgres.execute("DROP USER figures_worker", database="postgres")
+
+
+@pytest.mark.usefixtures("books")
+async def test_a_worker_may_read_the_figures_and_they_become_metrics(writer_url: str) -> None:
+    async with pool(load({"DATABASE_URL": writer_url}), size=1) as connections, connections.acquire() as connection:
+        await look(connection)
+    assert metric("giftcert_rollforward_difference") == {"CAD": 0}
+    assert metric("giftcert_data_quality_exceptions")["balance_rose"] == 1
+
+
+@pytest.mark.usefixtures("books")
+async def test_only_the_worker_whose_turn_it_is_shows_them(connections: Pool) -> None:
+    turn = False
+    task = asyncio.create_task(watch_figures(connections, lambda: turn, interval=60, turn=0.01))
+
+    async def shown() -> bool:
+        return bool(metric("giftcert_rollforward_difference"))
+
+    async def hidden() -> bool:
+        return not await shown()
+
+    try:
+        await until(hidden, "no figures while it is another's turn")
+        turn = True
+        await until(shown, "figures")
+        turn = False
+        await until(hidden, "no figures after the turn")
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_a_database_that_is_away_does_not_end_the_worker(connections: Pool) -> None:
+    async with connections.acquire() as connection:
+        await connection.execute("DROP VIEW reporting.data_quality_exceptions")
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await look(connection)
+    task = asyncio.create_task(watch_figures(connections, lambda: True, interval=0.05, turn=0.01))
+    await asyncio.sleep(0.3)
+    assert not task.done()
+    assert metric("giftcert_rollforward_difference") == {}
+    task.cancel()
+    await asyncio.wait({task})

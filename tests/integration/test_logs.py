@@ -1,0 +1,110 @@
+"""The logs of a whole run: one JSON object a line, and nothing in them of a person or a secret."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pytest
+
+from consumer.settings import load
+from consumer.simulate import simulate
+from consumer.traffic import Truth, documented, period
+from consumer.traffic.examples import CERTIFICATE_CREATED
+from deploy.local.stack import Stack
+from tests.records import header, published
+from tests.services import commands, deployment, start_ingress, start_worker, wait_for_metric
+
+COUNT = 400
+START = datetime(2026, 6, 1, tzinfo=UTC)
+SIGNING_KEY = "a-signing-key-that-nobody-may-read"
+PERSONAL = ("firstName", "lastName", "email", "customerNumber")
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+class Run(NamedTuple):
+    """What a run wrote, and what must not be in it."""
+
+    logs: str
+    log_format: str
+    personal: set[str]
+    secrets: set[str]
+
+
+def personal_data() -> set[str]:
+    """Collect every name, address and number that the simulated sender posts."""
+    found = set()
+    webhooks = [*documented(Truth()), *period(Truth(), seed=1, start=START, count=COUNT)]
+    for webhook in webhooks:
+        try:
+            data: Any = json.loads(webhook.body)["data"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(data, dict):
+            found |= {str(data[field]) for field in PERSONAL if data.get(field)}
+    return found
+
+
+@pytest.fixture(scope="module", params=["json", "console"])
+def run(request: pytest.FixtureRequest, stack: Stack) -> Iterator[Run]:
+    """Run an ingress and a worker through the simulated traffic, refusals and dead letters included."""
+    database = f"logs_{request.param}"
+    url = stack.postgres.create_database(database)
+    environment = deployment(
+        stack,
+        DATABASE_URL=url,
+        WEBHOOK_SIGNING_KEYS=f"test={SIGNING_KEY}",
+        LOG_FORMAT=request.param,
+        LOG_LEVEL="debug",
+    )
+    with commands(stack, environment) as giftledger:
+        giftledger.run("migrate")
+        giftledger.run("topics")
+        ingress, sender = start_ingress(giftledger)
+        worker = start_worker(giftledger)
+        summary, truth = asyncio.run(
+            simulate(url=f"http://127.0.0.1:{sender.port}", secret=SIGNING_KEY, count=COUNT, start=START, seed=1)
+        )
+        assert summary.mismatched == 0
+        done = truth.attempts + truth.duplicates + truth.dead_lettered
+        wait_for_metric(worker, "giftcert_messages_processed_total", done)
+        logs = ingress.process.log.read_text() + worker.process.log.read_text()
+        password = re.search(r":([^:@/]+)@", url)
+        assert password
+        yield Run(logs, request.param, personal_data(), {SIGNING_KEY, password[1], url})
+    stack.postgres.drop_database(database)
+
+
+def test_no_personal_data(run: Run) -> None:
+    assert len(run.personal) > 100
+    found = {word for word in run.personal if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", run.logs)}
+    assert found == set()
+
+
+def test_no_secret(run: Run) -> None:
+    assert [secret for secret in run.secrets if secret in run.logs] == []
+
+
+def test_one_wide_event_a_batch_and_one_a_refused_webhook(run: Run) -> None:
+    assert "batch applied" in run.logs
+    assert "webhook refused" in run.logs
+    if run.log_format == "json":
+        events = [json.loads(line) for line in run.logs.splitlines()]
+        assert all({"event", "level", "timestamp"} <= event.keys() for event in events)
+        batches = [event for event in events if event["event"] == "batch applied"]
+        assert all({"records", "seconds"} <= batch.keys() for batch in batches)
+        refused = [event for event in events if event["event"] == "webhook refused"]
+        assert all({"status", "reason", "detail"} <= event.keys() for event in refused)
+
+
+def test_a_trace_goes_from_the_request_into_the_record(stack: Stack) -> None:
+    environment = deployment(stack)
+    with commands(stack, environment) as giftledger:
+        giftledger.run("topics")
+        _, sender = start_ingress(giftledger)
+        body = CERTIFICATE_CREATED.encode()
+        assert sender.post(body, {"traceparent": TRACEPARENT}).status == 200
+        record = published(load(environment), json.loads(body)["attemptId"])
+    assert header(record, "traceparent") == TRACEPARENT
