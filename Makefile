@@ -55,6 +55,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 lock: $(READY) ## Pin the dependencies again, with hashes
 	@$(LOCK) --upgrade --output-file deploy/requirements/runtime.txt
+	@$(LOCK) --upgrade --extra simulate --output-file deploy/requirements/simulate.txt
 	@$(LOCK) --upgrade --extra dev --output-file deploy/requirements/dev.txt
 
 clean: ## Remove what the targets made

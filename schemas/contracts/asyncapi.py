@@ -6,6 +6,7 @@ import msgspec
 
 from consumer.deadletter import APPLY, DECODE, PREFIX
 from consumer.kafka import MAX_RECORD_BYTES
+from consumer.replay import REPLAYED_FROM
 from consumer.settings import Settings
 from consumer.traffic.examples import EXAMPLES
 from schemas.contracts.openapi import VERSION
@@ -59,6 +60,7 @@ HEADERS: dict[str, Schema] = {
         "description": "The id of the key that proved the sender; not there with WEBHOOK_VERIFICATION=off.",
     },
     "traceparent": {"type": "string", "description": "W3C trace context, where the request had one."},
+    REPLAYED_FROM: {"type": "string", "description": "The place of the dead letter that was replayed: topic/partition:offset."},
 }
 ALWAYS = ("event", "event-id", "attempt-id", "livemode", "received-at")
 

@@ -8,6 +8,8 @@ DECLARE
     role_name text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['giftledger_owner', 'giftledger_writer', 'giftledger_reporting'] LOOP
+        -- Where roles are in somebody else's hands they are there, and whoever migrates may not make any.
+        CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = role_name);
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
         EXCEPTION WHEN duplicate_object OR unique_violation THEN

@@ -16,6 +16,8 @@ WITH outstanding AS (
     CROSS JOIN reporting_internal.local_zone
     LEFT JOIN giftcert.time_zone AS zone ON zone.name = state.issuing_time_zone
     WHERE state.livemode = {livemode} AND state.balance <> 0
+    -- A fence, as in liability_current.
+    OFFSET 0
 )
 
 SELECT

@@ -126,6 +126,8 @@ SELECT
     jsonb_build_object('_id', newest.certificate_id, 'balance', newest.balance, 'rest', repeat(md5(event_id), 30))
 FROM giftcert.certificate_history AS newest
 WHERE newest.transactions_paid = 4
+-- A certificate stays where its purchase was written.
+ORDER BY newest.certificate_id
 """
 
 

@@ -24,7 +24,7 @@ class Story(NamedTuple):
     posted: list[bytes]
     done_by_the_first: float
     done_by_the_second: float
-    code_of_the_first: int | None
+    code_of_the_first: int
 
 
 class Flow:
@@ -77,7 +77,7 @@ def story(stack: Stack, template: str) -> Iterator[Story]:
         flow.until(lambda: partitions(second) == everything, "all partitions with the second worker")
         wait_for(lambda: committed(settings) == len(flow.posted), "the offsets of all records", 60)
 
-        yield Story(settings, flow.posted, done_by_the_first, processed(second), first.process.returncode)
+        yield Story(settings, flow.posted, done_by_the_first, processed(second), first.process.wait(30))
     stack.postgres.drop_database("rebalance")
 
 

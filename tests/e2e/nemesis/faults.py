@@ -96,7 +96,7 @@ def worker_leaves(deployment: Deployment, chance: random.Random) -> None:
 
 def _ask_to_leave(program: Program) -> None:
     with program.lock:
-        program.wanted = False
+        program.wanted, program.meant = False, True
     program.process.signal(SIGTERM)
     if (code := program.process.wait(LEFT_SECONDS)) != 0:
         program.ends.append(code)

@@ -1,0 +1,9 @@
+-- The users of compose.yaml, for one machine. The roles are what `giftledger migrate` makes; it does not mind them.
+CREATE ROLE giftledger_owner NOLOGIN;
+CREATE ROLE giftledger_writer NOLOGIN;
+CREATE ROLE giftledger_reporting NOLOGIN;
+CREATE ROLE migrator LOGIN PASSWORD 'local' IN ROLE giftledger_owner;
+CREATE ROLE worker LOGIN PASSWORD 'local' IN ROLE giftledger_writer;
+CREATE ROLE grafana LOGIN PASSWORD 'local' IN ROLE giftledger_reporting;
+GRANT giftledger_reporting TO giftledger_writer;
+CREATE DATABASE giftledger OWNER migrator ENCODING 'UTF8' TEMPLATE template0;

@@ -1,0 +1,264 @@
+"""The traps of aiokafka's consumer, each played by a consumer that falls into it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaConnectionError,
+    KafkaError,
+)
+
+from consumer import group as module
+from consumer.decode import Record
+from consumer.group import Group, Moved, Stopped
+from tests.builders import record
+
+FIRST, SECOND = TopicPartition("giftcert.certificates", 0), TopicPartition("giftcert.certificates", 1)
+
+
+class Consumer:
+    """As much of aiokafka's consumer as a group member uses."""
+
+    def __init__(self) -> None:
+        self.batches: list[dict[TopicPartition, list[Record]]] = []
+        self.committed: list[dict[TopicPartition, int]] = []
+        self.partitions = {FIRST}
+        self.pauses: list[set[TopicPartition]] = []
+        self.polls = 0
+        self.on_poll: Callable[[], object] = bool
+        self.on_commit: Callable[[], Coroutine[Any, Any, None]] | None = None
+
+    async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Record]]:
+        assert max_records == 100
+        self.polls += 1
+        if isinstance(waiting := self.on_poll(), asyncio.Future):
+            await waiting
+        await asyncio.sleep(timeout_ms / 1000 if not self.batches else 0)
+        return self.batches.pop(0) if self.batches else {}
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if self.on_commit:
+            await self.on_commit()
+        self.committed.append(offsets)
+
+    def assignment(self) -> set[TopicPartition]:
+        return self.partitions
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.pauses.append(set(partitions))
+
+
+def member(consumer: Consumer, stop: asyncio.Event | None = None) -> Group:
+    return Group(consumer, stop=stop or asyncio.Event(), max_records=100, beat=lambda: None)
+
+
+def records(*offsets: int) -> dict[TopicPartition, list[Record]]:
+    return {FIRST: [record(b"{}", offset=offset) for offset in offsets]}
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+def raising(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def fail() -> None:
+        raise error
+
+    return fail
+
+
+async def with_a_batch(
+    consumer: Consumer, *offsets: int, stop: asyncio.Event | None = None
+) -> tuple[Group, Sequence[Record]]:
+    consumer.batches.append(records(*offsets))
+    group = member(consumer, stop)
+    return group, await group.fetch(0.01)
+
+
+async def test_what_is_committed_is_what_is_done_and_not_what_was_fetched() -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5, 6, 7)
+
+    await group.commit()
+    group.done(batch[:2])
+    await group.commit()
+
+    assert consumer.committed == [{FIRST: 7}]
+
+
+async def test_a_commit_that_hangs_has_a_bound_and_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMMIT_TIMEOUT_SECONDS", 0.05)
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5)
+    group.done(batch)
+
+    consumer.on_commit = never
+    async with asyncio.timeout(1):
+        await group.commit()
+    consumer.on_commit = None
+    await group.commit()
+
+    assert consumer.committed == [{FIRST: 6}]
+
+
+@pytest.mark.parametrize("error", [CommitFailedError("rebalanced"), IllegalStateError("not assigned")])
+async def test_a_commit_that_fails_because_the_partitions_moved_is_not_made_again(error: Exception) -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5)
+    group.done(batch)
+
+    consumer.on_commit = raising(error)
+    await group.commit()
+    consumer.on_commit = None
+    await group.commit()
+
+    assert consumer.committed == []
+
+
+async def test_a_commit_that_fails_for_now_is_made_again() -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5)
+    group.done(batch)
+
+    consumer.on_commit = raising(KafkaConnectionError())
+    await group.commit()
+    consumer.on_commit = None
+    await group.commit()
+
+    assert consumer.committed == [{FIRST: 6}]
+
+
+async def test_a_commit_that_is_refused_for_good_ends_the_worker() -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5)
+    group.done(batch)
+    consumer.on_commit = raising(GroupAuthorizationFailedError())
+
+    with pytest.raises(GroupAuthorizationFailedError):
+        await group.commit()
+
+
+async def test_a_batch_from_before_a_rebalance_is_not_committed_after_it() -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5)
+
+    group.revoked()
+    group.assigned({FIRST})
+    group.done(batch)
+    await group.commit()
+
+    assert consumer.committed == []
+
+
+async def test_what_was_done_before_a_rebalance_is_not_committed_after_it() -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5)
+    group.done(batch)
+
+    group.revoked()
+    group.assigned({FIRST})
+    await group.commit()
+
+    assert consumer.committed == []
+
+
+async def test_a_batch_that_waits_is_paused_anew_before_every_poll() -> None:
+    consumer = Consumer()
+    group, _ = await with_a_batch(consumer, 5)
+
+    await group.stay(0)
+    consumer.partitions = {FIRST, SECOND}
+    await group.stay(0)
+
+    assert consumer.pauses == [{FIRST}, {FIRST, SECOND}]
+    assert consumer.polls == 3
+
+
+async def test_a_batch_whose_partitions_move_while_it_waits_is_abandoned() -> None:
+    consumer = Consumer()
+    group, _ = await with_a_batch(consumer, 5)
+    consumer.on_poll = group.revoked
+
+    with pytest.raises(Moved):
+        await group.stay(0)
+
+
+async def test_records_of_an_assignment_that_came_while_a_batch_waited_are_the_next_batch() -> None:
+    consumer = Consumer()
+    group, _ = await with_a_batch(consumer, 5)
+    consumer.on_poll = group.revoked
+    consumer.batches.append(records(3, 4))
+
+    with pytest.raises(Moved):
+        await group.stay(0)
+
+    assert [record.offset for record in await group.fetch(0)] == [3, 4]
+
+
+async def test_records_of_an_assignment_that_went_again_are_no_batch() -> None:
+    consumer = Consumer()
+    group, _ = await with_a_batch(consumer, 5)
+    consumer.on_poll = group.revoked
+    consumer.batches.append(records(3, 4))
+    with pytest.raises(Moved):
+        await group.stay(0)
+
+    group.revoked()
+
+    assert await group.fetch(0) == []
+
+
+async def test_a_poll_that_ignores_its_timeout_during_a_rebalance_has_a_bound() -> None:
+    consumer = Consumer()
+    rebalance = asyncio.get_running_loop().create_future()
+    consumer.on_poll = lambda: rebalance
+
+    async with asyncio.timeout(module.PATIENCE_SECONDS + 1):
+        assert await member(consumer).fetch(0) == []
+
+
+async def test_a_poll_ends_when_the_worker_is_asked_to_stop() -> None:
+    consumer, stop = Consumer(), asyncio.Event()
+    stop.set()
+
+    async with asyncio.timeout(1):
+        assert await member(consumer, stop).fetch(60) == []
+
+
+async def test_a_batch_that_waits_is_abandoned_when_the_worker_is_asked_to_stop() -> None:
+    consumer, stop = Consumer(), asyncio.Event()
+    group, _ = await with_a_batch(consumer, 5, stop=stop)
+    stop.set()
+
+    with pytest.raises(Stopped):
+        await group.stay(0)
+
+
+async def test_what_a_poll_raises_ends_the_worker() -> None:
+    consumer = Consumer()
+
+    def fail() -> None:
+        raise KafkaError("Unexpected exception in heartbeat task")
+
+    consumer.on_poll = fail
+
+    with pytest.raises(KafkaError):
+        await member(consumer).fetch(0)
+
+
+@pytest.mark.parametrize("stop", [never, raising(asyncio.CancelledError()), raising(KafkaConnectionError())])  # type: ignore[arg-type]
+async def test_leaving_ends_in_time_whatever_aiokafka_does(
+    monkeypatch: pytest.MonkeyPatch, stop: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    monkeypatch.setattr(module, "LEAVE_TIMEOUT_SECONDS", 0.05)
+    consumer = Consumer()
+    consumer.stop = stop  # type: ignore[attr-defined]
+
+    async with asyncio.timeout(1):
+        await member(consumer).leave()
