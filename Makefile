@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test verify format soak lock schema clean
+.PHONY: help setup demo up test verify format soak chaos lock schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +42,10 @@ verify: $(READY) ## What CI runs: format, lint, types, tests
 
 soak: $(READY) ## Property tests until Ctrl-C
 	@$(BIN)/python -m tests.soak
+
+FAULTS ?= 40
+chaos: $(READY) ## Kill, freeze and cut off everything under traffic, and count what is lost (FAULTS=, SEED=)
+	@$(BIN)/python -m tests.e2e.nemesis --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
 
 format: $(READY) ## Format and mend what can be mended
 	@$(BIN)/ruff format .

@@ -1,6 +1,5 @@
 """The way to Kafka: a producer that is beyond repair is replaced, without a restart."""
 
-import asyncio
 import random
 from collections.abc import AsyncIterator
 

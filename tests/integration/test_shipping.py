@@ -1,7 +1,7 @@
-"""What is shipped, as it is shipped: the wheel in an empty virtual environment, run by somebody who may change nothing.
+"""What is shipped, as it is shipped: the wheel in a virtual environment, run by somebody who may change nothing.
 
-No container engine runs here: the image's one step, deploy/install.sh, is run as it is, and compose's database users are
-made by compose's own script.
+No container engine runs here: the image's one step, deploy/install.sh, is run as it is, and compose's users of the
+database are made by compose's own script.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ def shipped() -> Iterator[Shipped]:
             [ROOT / "deploy" / "install.sh", folder], env={**os.environ, "PYTHON": python}, check=True, timeout=300
         )
         # Nobody else's to write, and readable by everyone, as in the image.
-        subprocess.run(["chmod", "-R", "a-w,a+rX", folder], check=True)  # noqa: S607
+        subprocess.run(["chmod", "-R", "a-w,a+rX", folder], check=True)  # noqa: S603, S607
         for statement in (ROOT / "deploy" / "postgres" / "users.sql").read_text().split(";\n"):
             if statement.strip():
                 stack.postgres.execute(

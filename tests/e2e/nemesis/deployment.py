@@ -14,7 +14,7 @@ from consumer.settings import Settings, load
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.postgres import Postgres
 from deploy.local.processes import Process
-from deploy.local.services import Giftledger
+from deploy.local.services import Giftledger, Service
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port, responds, wait_for
 from tests.e2e.nemesis.proxy import Loop, Proxy
@@ -43,6 +43,10 @@ class Program:
     meant: bool = True  # whether its last end, or its not being there yet, is our doing
     ends: list[int | None] = field(default_factory=list)  # exit codes of ends that nobody meant
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def service(self) -> Service:
+        return Service(self.process, self.admin_port)
 
     @property
     def ready(self) -> bool:

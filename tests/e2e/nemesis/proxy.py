@@ -15,6 +15,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
@@ -31,6 +32,8 @@ class Loop:
 
     def stop(self) -> None:
         async def cancel_all() -> None:
+            for server in self.servers:
+                server.close()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()
@@ -52,12 +55,11 @@ class Proxy:
         self._delay = 0.0
         self._open = asyncio.Event()
         self._pairs: set[Pair] = set()
-        self._server: asyncio.Server | None = None
 
     def start(self) -> None:
         async def begin() -> None:
             self._open.set()
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+            self._loop.servers.append(await asyncio.start_server(self._accept, "127.0.0.1", self.port))
 
         asyncio.run_coroutine_threadsafe(begin(), self._loop.loop).result(30)
 

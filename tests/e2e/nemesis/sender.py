@@ -61,7 +61,7 @@ class Sender:
         self.waiting = 0  # webhooks that are not yet answered for good
         self._ports = ports
         self._secret = secret
-        self._rate = rate
+        self.rate = rate
         self._random = random.Random(f"sender {seed}")
         self._webhooks = self._traffic(seed)
         self._again: list[tuple[float, int, Webhook]] = []
@@ -85,7 +85,7 @@ class Sender:
                     self._start(heapq.heappop(self._again)[2])
                 if self._sending and slot <= time.monotonic():
                     self.post(next(self._webhooks))
-                    slot += 1 / self._rate
+                    slot += 1 / self.rate
                 await asyncio.sleep(min(0.02, max(0, slot - time.monotonic())))
 
     def stop(self) -> None:
