@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test verify format soak chaos lock schema clean
+.PHONY: help setup demo up test verify format soak chaos lock schema dictionary clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ format: $(READY) ## Format and mend what can be mended
 
 schema: $(READY) ## Write sql/schema.sql from the migrations
 	@$(BIN)/python -m tests.schema > sql/schema.sql.new && mv sql/schema.sql.new sql/schema.sql
+
+dictionary: $(READY) ## Write sql/README.md from the comments in the database
+	@$(BIN)/python -m tests.reporting.dictionary
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" pyproject.toml

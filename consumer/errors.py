@@ -53,8 +53,9 @@ def database_verdict(error: BaseException) -> Verdict:
     """Judge what the database, or the way to it, said about a transaction."""
     if isinstance(error, asyncpg.PostgresError):
         return _sqlstate_verdict(error)
-    # InterfaceError: the connection closed under us. OSError and TimeoutError: the way to the server.
-    if isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError):
+    # InterfaceError: the connection closed under us. InternalClientError: the server's farewell crossed our request.
+    # OSError and TimeoutError: the way to the server.
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | TimeoutError):
         return Verdict.TRANSIENT
     return Verdict.UNKNOWN
 

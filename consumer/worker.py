@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer
 
@@ -97,6 +98,9 @@ class Worker:
         alarm = asyncio.get_running_loop().call_later(self.transaction_seconds, connection.terminate)
         try:
             return await apply(connection, events)
+        except asyncpg.InternalClientError:
+            connection.terminate()  # what it is in the middle of nobody knows: not for the pool
+            raise
         finally:
             alarm.cancel()
 

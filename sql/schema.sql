@@ -250,8 +250,6 @@ ALTER TABLE ONLY giftcert.time_zone
 ALTER TABLE ONLY giftcert.webhook_attempt
     ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (attempt_id, livemode);
 
-CREATE INDEX certificate_history_purchase ON giftcert.certificate_history USING btree (certificate_id, livemode, occurred_at, emitted_at, event_id) INCLUDE (balance, price, total, agency_id, station_id, station_name, station_time_zone, station_currency_code, display_currency_code) WHERE (kind = 'created'::giftcert.event_kind);
-
 CREATE UNIQUE INDEX webhook_attempt_definition_event ON giftcert.webhook_attempt USING btree (entity_id, event_id, livemode) WHERE ((event ~~ 'giftcertificates.%'::text) AND (outcome <> 'resend'::giftcert.attempt_outcome));
 
 GRANT USAGE ON SCHEMA giftcert TO giftledger_writer;

@@ -17,6 +17,8 @@ from tests.sender import SECRET
 from tests.services import commands, deployment, start_ingress, start_worker, wait_for_metric
 
 COUNT = 300
+# Several scrapes: a rate needs two of each series, and an increase between them.
+TRAFFIC_SECONDS = 6
 FOLDER = DEPLOY / "prometheus"
 
 # What the simulated traffic moves.
@@ -69,6 +71,7 @@ def watched(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                     secret=SECRET,
                     count=COUNT,
                     start=datetime(2026, 6, 1, tzinfo=UTC),
+                    rate=COUNT / TRAFFIC_SECONDS,
                 )
             )
             done = truth.attempts + truth.duplicates + truth.dead_lettered
@@ -108,6 +111,7 @@ def test_every_panel_of_operations_can_be_evaluated(watched: Prometheus, panel: 
 
 def test_most_panels_of_operations_show_something(watched: Prometheus) -> None:
     watched.wait_for("rate(giftcert_messages_processed_total[30s])")
+    watched.wait_for("giftledger:events_late:ratio_rate1h")
     empty = {title for title, query in queries("operations", "expr") if not watched.query(query)}
     # Nothing is out of order here, so nothing shows; and the figures are looked at every quarter of an hour.
     assert empty <= {

@@ -31,8 +31,9 @@ def main() -> int:
     parser.add_argument("part", choices=["postgres", "broker"])
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--rate", type=float, default=150)
+    parser.add_argument("--folder", type=Path, help="keep data and logs there")
     given = parser.parse_args()
-    with deployed(ingresses=1, workers=1, spares=0, rate=given.rate, seed=1) as deployment:
+    with deployed(ingresses=1, workers=1, spares=0, rate=given.rate, seed=1, folder=given.folder) as deployment:
         deployment.wait_until_ready()
         sending = deployment.start_sending()
         time.sleep(CALM_SECONDS)
@@ -52,7 +53,9 @@ def main() -> int:
             "acknowledged": books.acknowledgements,
             "refused (503)": books.answers[503],
             "slowest answer, s": round(books.slowest, 2),
-            "processes that ended by themselves": sum(len(program.ends) for program in deployment.programs),
+            "processes that ended by themselves": [
+                (program.process.name, program.ends) for program in deployment.programs if program.ends
+            ],
             "lost": verdict.lost,
             "doubled": verdict.doubled,
             "wrong": verdict.wrong,

@@ -144,8 +144,12 @@ class Sender:
         if webhook.kind in APPLICABLE and self._random.random() < 0.5:
             webhook = self._under_a_new_attempt(webhook)
             self._enter(webhook)
-        due = time.monotonic() + 0.5 + self._random.random()
+        due = time.monotonic() + self._patience() * (0.5 + self._random.random())
         heapq.heappush(self._again, (due, next(self._number), webhook))
+
+    def _patience(self) -> float:
+        """Post again later, the more is waiting: or what was refused in minutes would drown what comes."""
+        return max(1.0, len(self._again) / (2 * self.rate))
 
     def _under_a_new_attempt(self, webhook: Webhook) -> Webhook:
         old = _envelope(webhook).attempt_id
