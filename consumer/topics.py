@@ -1,5 +1,7 @@
 """Topics: create what is missing, verify what is there."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -10,6 +12,8 @@ from consumer.errors import Fatal
 from consumer.kafka import MAX_RECORD_BYTES, connection_options
 from consumer.settings import Settings
 from schemas.registry import DEAD_LETTER, TOPICS
+
+KNOWN_SECONDS = 10.0
 
 
 @asynccontextmanager
@@ -35,8 +39,20 @@ async def create_topics(settings: Settings) -> dict[str, int]:
                 if code and code != TopicAlreadyExistsError.errno:
                     reason = (message[0] if message else None) or for_code(code).__name__
                     raise Fatal(f"Kafka did not create the topic {name}: {reason}")
-    existing = await existing_partitions(settings, [settings.topic(topic) for topic in TOPICS])
+    existing = await _when_known(settings)
     return {topic: len(numbers) for topic, numbers in existing.items()}
+
+
+async def _when_known(settings: Settings) -> dict[str, list[int]]:
+    """Give every topic's partitions; a broker that has created one may not yet have heard of it."""
+    until = time.monotonic() + KNOWN_SECONDS
+    while True:
+        try:
+            return await existing_partitions(settings, [settings.topic(topic) for topic in TOPICS])
+        except Fatal:
+            if time.monotonic() > until:
+                raise
+        await asyncio.sleep(KNOWN_SECONDS / 50)
 
 
 async def existing_partitions(settings: Settings, topics: Sequence[str]) -> dict[str, list[int]]:

@@ -60,7 +60,7 @@ HEADERS: dict[str, Schema] = {
         "description": "The id of the key that proved the sender; not there with WEBHOOK_VERIFICATION=off.",
     },
     "traceparent": {"type": "string", "description": "W3C trace context, where the request had one."},
-    REPLAYED_FROM: {"type": "string", "description": "The place of the dead letter that was replayed: topic/partition:offset."},
+    REPLAYED_FROM: {"type": "string", "description": "If replayed, the dead letter: topic/partition:offset."},
 }
 ALWAYS = ("event", "event-id", "attempt-id", "livemode", "received-at")
 

@@ -53,6 +53,14 @@ def kill_ingress(deployment: Deployment, chance: random.Random) -> None:
     _kill(chance.choice(deployment.ingresses))
 
 
+def kill_ingress_cut_off(deployment: Deployment, chance: random.Random) -> None:
+    """Kill an ingress that has records on their way: a 200 that came too early would now be a lie."""
+    deployment.networks["ingress-kafka"].vanish()
+    time.sleep(chance.uniform(0.5, 2))
+    _kill(chance.choice(deployment.ingresses))
+    deployment.networks["ingress-kafka"].come_back(remember=False)
+
+
 def kill_broker(deployment: Deployment, chance: random.Random) -> None:
     deployment.kafka.kill()
     time.sleep(chance.uniform(*AWAY))
@@ -145,6 +153,7 @@ KINDS = (
     Kind("worker leaves", "workers", worker_leaves),
     Kind("worker joins", "workers", worker_joins),
     Kind("ingress killed", "ingresses", kill_ingress),
+    Kind("ingress killed, cut off", "ingress-kafka", kill_ingress_cut_off),
     Kind("broker killed", "kafka", kill_broker),
     Kind("broker frozen", "kafka", freeze_broker),
     Kind("postgres killed", "postgres", kill_postgres),

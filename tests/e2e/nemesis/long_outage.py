@@ -43,8 +43,8 @@ def main() -> int:
         }
         report = _measure(deployment, *ways[given.part], seconds=60 * given.minutes)
         deployment.sender.stop()
-        wait_for(lambda: not deployment.sender.waiting, "an answer to every webhook", 120)
-        wait_for(lambda: asyncio.run(lag(deployment.settings)) == 0, "the lag to end", 120)
+        wait_for(lambda: not deployment.sender.waiting, "an answer to every webhook", 300)
+        wait_for(lambda: asyncio.run(lag(deployment.settings)) == 0, "the lag to end", 300)
         if sending.done() and (error := sending.exception()):
             raise error
         verdict = asyncio.run(judge(deployment.settings, deployment.sender.books))

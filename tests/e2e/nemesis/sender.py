@@ -149,7 +149,7 @@ class Sender:
 
     def _patience(self) -> float:
         """Post again later, the more is waiting: or what was refused in minutes would drown what comes."""
-        return max(1.0, len(self._again) / (2 * self.rate))
+        return min(30.0, max(1.0, len(self._again) / (2 * self.rate)))
 
     def _under_a_new_attempt(self, webhook: Webhook) -> Webhook:
         old = _envelope(webhook).attempt_id
