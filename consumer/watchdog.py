@@ -118,7 +118,7 @@ async def _look(group: Group, patience: Patience) -> Look | None:
             if mine:
                 progress = {partition: await _position(group, partition) for partition in mine}
             else:
-                progress = {partition: await consumer.committed(partition) or end for partition, end in ends.items()}
+                progress = {partition: await _committed(consumer, partition, end) for partition, end in ends.items()}
     except (KafkaError, OSError, TimeoutError):
         return None
     return Look(ends, progress, patience.completed)
@@ -134,6 +134,11 @@ def _all_partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
 
 def _highwater(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
     return (consumer.highwater(partition) or 0) if partition in consumer.assignment() else 0
+
+
+async def _committed(consumer: AIOKafkaConsumer, partition: TopicPartition, otherwise: int) -> int:
+    offset: int | None = await consumer.committed(partition)
+    return otherwise if offset is None else offset
 
 
 async def _position(group: Group, partition: TopicPartition) -> int:

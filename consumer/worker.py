@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumer import metrics
 from consumer.apply import apply
@@ -22,6 +22,7 @@ from consumer.database import Connection, Pool, pool, publish_settings
 from consumer.deadletter import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters
 from consumer.decode import Record, decode
 from consumer.errors import Verdict, database_verdict
+from consumer.figures import watch_figures
 from consumer.group import Group, Moved, Stopped
 from consumer.isolate import isolate
 from consumer.kafka import consumer_options
@@ -29,7 +30,9 @@ from consumer.patience import Patience
 from consumer.publish import Publisher
 from consumer.service import admin_app, serving
 from consumer.settings import Settings
+from consumer.trace import traced
 from consumer.watchdog import Pulse, watch
+from schemas.certificates import CERTIFICATES
 from schemas.events import Event, Outcome
 from schemas.registry import FAMILIES, Malformed
 
@@ -136,7 +139,7 @@ def _report(
             metrics.event_age.labels(record.topic).observe(max(0.0, now - event.received_at.timestamp()))
             if result is Outcome.APPLIED:
                 metrics.projection_last_applied.labels(event.entity.family.name).set(now)
-    log.info("batch applied", records=len(records), seconds=round(seconds, 4), **outcomes)
+    log.info("batch applied", records=len(records), seconds=round(seconds, 4), **outcomes, **traced(records))
 
 
 class Life:
@@ -185,8 +188,11 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
     try:
         await group.join([settings.topic(family.topic) for family in FAMILIES], life.wait_for)
         life.worker = worker
+        first = TopicPartition(settings.topic(CERTIFICATES.topic), 0)
         await _first_of(
-            worker.run(life.stop), watch(group, worker.patience, connections, settings.worker_stall_seconds)
+            worker.run(life.stop),
+            watch(group, worker.patience, connections, settings.worker_stall_seconds),
+            watch_figures(connections, lambda: first in consumer.assignment()),
         )
     finally:
         await group.leave()

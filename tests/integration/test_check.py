@@ -233,10 +233,10 @@ async def execute(url: str, sql: str) -> None:
     ("sql", "subject", "level", "message"),
     [
         (
-            "DELETE FROM giftcert.schema_migration WHERE version = '0007'",
+            "DELETE FROM giftcert.schema_migration WHERE version = '0003'",
             "schema",
             Level.PROBLEM,
-            "lacks 0007_index_purchases",
+            "lacks 0003_create_certificates",
         ),
         ("INSERT INTO giftcert.schema_migration VALUES ('9999')", "schema", Level.WARNING, "newer than this program"),
         ("DROP VIEW reporting.customer_holdings", "reports", Level.PROBLEM, "customer_holdings"),
