@@ -7,7 +7,7 @@ rather than guess with money.
 from enum import Enum
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 
 class Verdict(Enum):
@@ -72,5 +72,7 @@ def _sqlstate_verdict(error: asyncpg.PostgresError) -> Verdict:
 def kafka_verdict(error: BaseException) -> Verdict:
     """Judge what the broker, or the way to it, said."""
     if isinstance(error, KafkaError):
-        return Verdict.TRANSIENT if error.retriable else Verdict.UNKNOWN
+        # KafkaTimeoutError: the producer had no room for the record in time. aiokafka does not call that retriable.
+        transient = error.retriable or isinstance(error, KafkaTimeoutError)
+        return Verdict.TRANSIENT if transient else Verdict.UNKNOWN
     return Verdict.TRANSIENT if isinstance(error, OSError | TimeoutError) else Verdict.UNKNOWN

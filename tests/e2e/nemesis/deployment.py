@@ -92,15 +92,16 @@ def deployed(
         "advertised.listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in listeners),
         "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
     }
-    loop = Loop()
+    # Two: what passes through a network does not wait for the sender.
+    loop, network_loop = Loop(), Loop()
     try:
         with Stack(folder, broker="apache", kafka_properties=properties) as stack:
             assert isinstance(stack.postgres, Postgres)
             assert isinstance(stack.kafka, ApacheKafka)
             networks = {
-                "worker-kafka": Proxy(loop, ports["WORKERS"], listeners["WORKERS"]),
-                "ingress-kafka": Proxy(loop, ports["INGRESSES"], listeners["INGRESSES"]),
-                "worker-postgres": Proxy(loop, ports["POSTGRES"], stack.postgres.port),
+                "worker-kafka": Proxy(network_loop, ports["WORKERS"], listeners["WORKERS"]),
+                "ingress-kafka": Proxy(network_loop, ports["INGRESSES"], listeners["INGRESSES"]),
+                "worker-postgres": Proxy(network_loop, ports["POSTGRES"], stack.postgres.port),
             }
             for network in networks.values():
                 network.start()
@@ -130,6 +131,7 @@ def deployed(
                 yield whole
     finally:
         loop.stop()
+        network_loop.stop()
 
 
 def _program(stack: Stack, command: str, number: int, environment: dict[str, str]) -> Program:
