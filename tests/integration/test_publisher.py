@@ -53,6 +53,8 @@ async def test_a_record_that_the_broker_refuses_for_good_costs_the_later_ones_on
 async def test_records_that_nobody_takes_make_the_process_unready_and_then_the_producer_the_past(
     publisher: Publisher, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not settings.kafka_enable_idempotence:
+        pytest.skip("the embedded broker creates a topic that does not exist, and takes the record")
     monkeypatch.setattr("consumer.publish.OVERDUE_SECONDS", 0.5)
     monkeypatch.setattr("consumer.publish.REPLACE_SECONDS", 2.0)
     monkeypatch.setattr("consumer.publish.FLUSH_SECONDS", 0.5)
