@@ -101,7 +101,8 @@ class Postgres(Databases):
         """Let it hang: connections stay open, nothing is answered."""
         self.process.pause()
         self._signal(SIGSTOP)
-        wait_for(lambda: all(state(child) == "T" for child in self._children()), "Postgres' children to stop")
+        # A child that ended meanwhile stays a zombie for as long as its parent is stopped.
+        wait_for(lambda: all(state(child) in {"T", "Z"} for child in self._children()), "Postgres' children to stop")
 
     def resume(self) -> None:
         self._signal(SIGCONT)

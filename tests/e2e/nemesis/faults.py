@@ -2,11 +2,12 @@
 
 import random
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from signal import SIGTERM
+from typing import Protocol
 
 import asyncpg
 
@@ -38,15 +39,32 @@ def _kill(program: Program) -> None:
         program.process.kill()
 
 
+@contextmanager
+def _away(go: Callable[[], None], come_back: Callable[[], None]) -> Iterator[None]:
+    """Take something away while the block runs; bring it back also when that went wrong half-way."""
+    try:
+        go()
+        yield
+    finally:
+        come_back()
+
+
+class Freezable(Protocol):
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+def _freezer(part: Freezable) -> tuple[Callable[[], None], Callable[[], None]]:
+    return part.pause, part.resume
+
+
 def kill_worker(deployment: Deployment, chance: random.Random) -> None:
     _kill(chance.choice(_running(deployment.workers)))
 
 
 def freeze_worker(deployment: Deployment, chance: random.Random) -> None:
-    process = chance.choice(_running(deployment.workers)).process
-    process.pause()
-    time.sleep(chance.uniform(*FROZEN))
-    process.resume()
+    with _away(*_freezer(chance.choice(_running(deployment.workers)).process)):
+        time.sleep(chance.uniform(*FROZEN))
 
 
 def kill_ingress(deployment: Deployment, chance: random.Random) -> None:
@@ -55,34 +73,30 @@ def kill_ingress(deployment: Deployment, chance: random.Random) -> None:
 
 def kill_ingress_cut_off(deployment: Deployment, chance: random.Random) -> None:
     """Kill an ingress that has records on their way: a 200 that came too early would now be a lie."""
-    deployment.networks["ingress-kafka"].vanish()
-    time.sleep(chance.uniform(0.5, 2))
-    _kill(chance.choice(deployment.ingresses))
-    deployment.networks["ingress-kafka"].come_back(remember=False)
+    network = deployment.networks["ingress-kafka"]
+    with _away(network.vanish, partial(network.come_back, remember=False)):
+        time.sleep(chance.uniform(0.5, 2))
+        _kill(chance.choice(deployment.ingresses))
 
 
 def kill_broker(deployment: Deployment, chance: random.Random) -> None:
-    deployment.kafka.kill()
-    time.sleep(chance.uniform(*AWAY))
-    deployment.kafka.start()
+    with _away(deployment.kafka.kill, deployment.kafka.start):
+        time.sleep(chance.uniform(*AWAY))
 
 
 def freeze_broker(deployment: Deployment, chance: random.Random) -> None:
-    deployment.kafka.pause()
-    time.sleep(chance.uniform(*CUT))
-    deployment.kafka.resume()
+    with _away(*_freezer(deployment.kafka)):
+        time.sleep(chance.uniform(*CUT))
 
 
 def kill_postgres(deployment: Deployment, chance: random.Random) -> None:
-    deployment.postgres.kill()
-    time.sleep(chance.uniform(*AWAY))
-    deployment.postgres.start()
+    with _away(deployment.postgres.kill, deployment.postgres.start):
+        time.sleep(chance.uniform(*AWAY))
 
 
 def freeze_postgres(deployment: Deployment, chance: random.Random) -> None:
-    deployment.postgres.pause()
-    time.sleep(chance.uniform(*CUT))
-    deployment.postgres.resume()
+    with _away(*_freezer(deployment.postgres)):
+        time.sleep(chance.uniform(*CUT))
 
 
 def terminate_backends(deployment: Deployment, chance: random.Random) -> None:
@@ -134,9 +148,9 @@ def network_resets(name: str, deployment: Deployment, chance: random.Random) -> 
 
 
 def network_vanishes(name: str, deployment: Deployment, chance: random.Random) -> None:
-    deployment.networks[name].vanish()
-    time.sleep(chance.uniform(*CUT))
-    deployment.networks[name].come_back(remember=chance.random() < 0.5)
+    network, remember = deployment.networks[name], chance.random() < 0.5
+    with _away(network.vanish, partial(network.come_back, remember=remember)):
+        time.sleep(chance.uniform(*CUT))
 
 
 def _running(programs: list[Program]) -> list[Program]:
