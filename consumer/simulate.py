@@ -149,7 +149,7 @@ class Sender:
     async def _post(self, session: "aiohttp.ClientSession", webhook: Webhook) -> tuple[int, str]:
         from aiohttp import ClientConnectionError, ClientPayloadError  # noqa: PLC0415 - an extra
 
-        headers = {"content-type": "application/json", **self._signature(webhook)}
+        headers = {"content-type": "application/json", **signature(webhook, self._secret)}
         try:
             async with session.post(self._url, data=webhook.body, headers=headers, allow_redirects=False) as response:
                 answer = await response.text(errors="replace")
@@ -160,17 +160,6 @@ class Sender:
             seconds = float(retry_after) if retry_after.isdecimal() else 0.0
             raise Unanswered(f"503 {answer[:200]}", seconds)
         return response.status, answer
-
-    def _signature(self, webhook: Webhook) -> dict[str, str]:
-        match webhook.signing:
-            case Signing.VALID:
-                return {HEADER: sign(self._secret, webhook.body)}
-            case Signing.FORGED:
-                return {HEADER: sign(f"not {self._secret}", webhook.body)}
-            case Signing.STALE:
-                return {HEADER: sign(self._secret, webhook.body, int(time.time()) - TWO_DAYS)}
-            case Signing.MISSING:
-                return {}
 
     def _count_retry(self, _state: tenacity.RetryCallState) -> None:
         self._summary.retries += 1
@@ -183,6 +172,19 @@ class Sender:
             if len(summary.mismatches) < SHOWN_MISMATCHES:
                 mismatch = Mismatch(webhook.kind, webhook.expected_status, status, answer[:200])
                 summary.mismatches.append(mismatch)
+
+
+def signature(webhook: Webhook, secret: str) -> dict[str, str]:
+    """Sign a webhook as it is sent, or wrongly, or not at all, as it is meant to be."""
+    match webhook.signing:
+        case Signing.VALID:
+            return {HEADER: sign(secret, webhook.body)}
+        case Signing.FORGED:
+            return {HEADER: sign(f"not {secret}", webhook.body)}
+        case Signing.STALE:
+            return {HEADER: sign(secret, webhook.body, int(time.time()) - TWO_DAYS)}
+        case Signing.MISSING:
+            return {}
 
 
 def _session(concurrency: int) -> "aiohttp.ClientSession":

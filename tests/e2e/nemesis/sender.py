@@ -19,12 +19,11 @@ from itertools import count
 import aiohttp
 import msgspec
 
-from consumer.signature import HEADER, sign
-from consumer.traffic import Kind, Signing, Truth, Webhook, period
+from consumer.simulate import signature
+from consumer.traffic import Kind, Truth, Webhook, period
 
 APPLICABLE = {Kind.EVENT, Kind.LATE, Kind.ANOMALY, Kind.DUPLICATE, Kind.RESEND}
 TIMEOUT_SECONDS = 30.0
-TWO_DAYS = 172_800
 
 
 class Envelope(msgspec.Struct, rename="camel"):
@@ -159,7 +158,7 @@ class Sender:
         )
 
     async def _attempt(self, webhook: Webhook) -> int:
-        headers = {"content-type": "application/json", **self._signature(webhook)}
+        headers = {"content-type": "application/json", **signature(webhook, self._secret)}
         url = f"http://127.0.0.1:{self._random.choice(self._ports)}/webhooks"
         try:
             async with self._session.post(url, data=webhook.body, headers=headers) as response:
@@ -167,17 +166,6 @@ class Sender:
                 return response.status
         except (aiohttp.ClientError, OSError, TimeoutError):
             return 0
-
-    def _signature(self, webhook: Webhook) -> dict[str, str]:
-        match webhook.signing:
-            case Signing.VALID:
-                return {HEADER: sign(self._secret, webhook.body)}
-            case Signing.FORGED:
-                return {HEADER: sign(f"not {self._secret}", webhook.body)}
-            case Signing.STALE:
-                return {HEADER: sign(self._secret, webhook.body, int(time.time()) - TWO_DAYS)}
-            case Signing.MISSING:
-                return {}
 
 
 def _envelope(webhook: Webhook) -> Envelope:
