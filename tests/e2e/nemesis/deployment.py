@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ SETTINGS = {
     "TOPIC_PARTITIONS": "6",
     "LOG_FORMAT": "console",
 }
+
+
+def say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)  # noqa: T201 - the command's output
 
 
 @dataclass
@@ -157,6 +162,7 @@ def supervised(programs: list[Program]) -> Iterator[None]:
                     if program.wanted and not program.process.running:
                         if not program.meant:
                             program.ends.append(program.process.returncode)
+                            say(f"{program.process.name} ended by itself\n{program.process.tail()}")
                         program.meant = False
                         program.process.start()
 

@@ -16,7 +16,7 @@ from consumer.database import SCHEMA
 from consumer.traffic import Kind as WebhookKind
 from consumer.traffic import Webhook
 from deploy.local.waiting import wait_for
-from tests.e2e.nemesis.deployment import Deployment, deployed
+from tests.e2e.nemesis.deployment import Deployment, deployed, say
 from tests.e2e.nemesis.faults import Planned, plan
 from tests.e2e.nemesis.sender import Books
 from tests.e2e.nemesis.verdict import Verdict, judge, lag
@@ -86,16 +86,16 @@ def _inject(deployment: Deployment, report: Report, fault: Planned, busy: thread
     time.sleep(max(fault.gap, at - time.monotonic()))
     try:
         with busy:
-            _say(f"{fault.number}: {fault.kind.name}")
+            say(f"{fault.number}: {fault.kind.name}")
             fault.kind.act(deployment, random.Random(fault.seed))
             healed = time.monotonic()
         _wait_for_recovery(deployment, fault)
         seconds = time.monotonic() - healed
         report.injected.setdefault(fault.kind.name, []).append(seconds)
-        _say(f"{fault.number}: {fault.kind.name}: recovered after {seconds:.1f} s")
+        say(f"{fault.number}: {fault.kind.name}: recovered after {seconds:.1f} s")
     except Exception as error:  # noqa: BLE001 - whatever went wrong belongs into the report
         report.wrong.append(f"fault {fault.number} ({fault.kind.name}): {type(error).__name__}: {error}")
-        _say(report.wrong[-1])
+        say(report.wrong[-1])
 
 
 def _wait_for_recovery(deployment: Deployment, fault: Planned) -> None:
@@ -147,7 +147,3 @@ def _wait_for_quiet(deployment: Deployment, report: Report) -> None:
         wait_for(lambda: asyncio.run(lag(deployment.settings)) == 0, "the group to have nothing to do", QUIET_SECONDS)
     except TimeoutError as error:
         report.wrong.append(str(error))
-
-
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)  # noqa: T201 - the command's output
