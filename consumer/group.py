@@ -10,6 +10,8 @@ What aiokafka does otherwise than one expects is met here, and only here:
 - ``commit`` without arguments commits what was fetched: ours names the offsets of what is done.
 - ``commit`` and ``stop`` hang while the broker is away: both have a bound.
 - Exceptions in the listener are swallowed, and a lock shared with it deadlocks: it only counts.
+- A coordinator that answers a heartbeat or a sync with what aiokafka does not expect (one that is still loading, after
+  a restart of the broker) ends the consumer's membership for good: another consumer takes its place.
 """
 
 import asyncio
@@ -35,6 +37,8 @@ COMMIT_TIMEOUT_SECONDS = 5.0
 LEAVE_TIMEOUT_SECONDS = 5.0
 # What a poll may take beyond its own timeout: then there is a rebalance, which has no bound.
 PATIENCE_SECONDS = 0.5
+# Consumers that may end one after the other without ever having had partitions: then it is no passing trouble.
+MAX_REPLACEMENTS = 5
 
 
 class Stopped(Exception):
@@ -56,13 +60,24 @@ class Group:
     """One member of the consumer group."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, *, stop: asyncio.Event, max_records: int, beat: Callable[[], None]
+        self,
+        connect: Callable[[], AIOKafkaConsumer],
+        *,
+        topics: Sequence[str],
+        stop: asyncio.Event,
+        max_records: int,
+        beat: Callable[[], None],
     ) -> None:
-        self.consumer = consumer
+        self.consumer = connect()
+        self.joined = False
+        self.waiting_for: str | None = None
         self.revocations = 0
         self.settled = False
         # The next offset to be done, of the partitions of which something was fetched.
         self.progress: dict[TopicPartition, int] = {}
+        self._connect = connect
+        self._topics = topics
+        self._replacements = 0
         self._stop = stop
         self._max_records = max_records
         self._beat = beat
@@ -70,20 +85,32 @@ class Group:
         self._early = Batch(0, [])
         self._uncommitted: dict[TopicPartition, int] = {}
 
-    async def join(self, topics: Sequence[str], waiting: Callable[[str], None]) -> None:
-        """Join, for as long as it takes; ``waiting`` is told what for."""
+    async def join(self) -> None:
+        """Join, for as long as it takes."""
         while not self._stop.is_set():
             self._beat()
             try:
                 async with asyncio.timeout(JOIN_TIMEOUT_SECONDS):
                     await self.consumer.start()
             except (KafkaError, OSError, TimeoutError) as error:
-                waiting(f"join: {type(error).__name__}")
+                self.waiting_for = f"join: {type(error).__name__}"
                 log.warning("will retry", stage="join", error=type(error).__name__)
                 await pause(JOIN_AGAIN_SECONDS, self._stop)
             else:
-                self.consumer.subscribe(topics, listener=Listener(self))
+                self.consumer.subscribe(self._topics, listener=Listener(self))
+                self.joined, self.waiting_for = True, None
                 return
+
+    async def _replace(self, error: KafkaError) -> None:
+        """Join again with another consumer, as after any other loss of the partitions."""
+        log.warning("joins again", error=str(error))
+        metrics.retries.labels("group", type(error).__name__).inc()
+        self._replacements += 1
+        self.joined = False
+        self.revoked()
+        await self.leave()
+        self.consumer = self._connect()
+        await self.join()
 
     async def fetch(self, seconds: float) -> list[Record]:
         """Fetch the next batch; nothing when there is none within ``seconds``, or when asked to stop."""
@@ -119,8 +146,16 @@ class Group:
         stopping.cancel()
         if not fetching.done():
             await give_up(fetching)
-        # A cancelled getmany has taken nothing yet. What it raises, for good or by surprise, ends the worker.
-        return Batch(self.revocations, []) if fetching.cancelled() or not fetching.done() else fetching.result()
+        # A cancelled getmany has taken nothing yet.
+        if fetching.done() and not fetching.cancelled():
+            try:
+                return fetching.result()
+            except KafkaError as error:
+                # The base class itself is how aiokafka says "unexpected". All else (no right to read) ends the worker.
+                if type(error) is not KafkaError or self._replacements >= MAX_REPLACEMENTS:
+                    raise
+                await self._replace(error)
+        return Batch(self.revocations, [])
 
     async def _getmany(self, seconds: float) -> Batch:
         fetched = await self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=self._max_records)
@@ -168,6 +203,7 @@ class Group:
         """Leave the group and disconnect, within a bound."""
         if not await within(LEAVE_TIMEOUT_SECONDS, self.consumer.stop()):
             log.warning("left the group without saying so")
+            await within(LEAVE_TIMEOUT_SECONDS, self.consumer._client.close())  # noqa: SLF001 - stop() may not get to it
 
     def revoked(self) -> None:
         """Forget what belonged to the assignment that ends."""
@@ -179,6 +215,7 @@ class Group:
     def assigned(self, partitions: set[TopicPartition]) -> None:
         """Show what the new assignment is."""
         self.settled = True
+        self._replacements = 0
         metrics.consumer_rebalances.inc()
         metrics.consumer_lag.clear()
         for family in FAMILIES:

@@ -109,8 +109,10 @@ class Publisher:
                 if self._producer is None:
                     self._producer = await Producer.connect(self._options)
                 answered = await self._producer.answers()
-        except (KafkaError, OSError, TimeoutError):
+        except Exception as error:  # noqa: BLE001 - whatever it is: if this ended, nothing would ever connect again
             answered = False
+            if kafka_verdict(error) is Verdict.UNKNOWN:
+                log.warning("kafka cannot be asked", error=type(error).__name__)
         if answered:
             self._answered_at = time.monotonic()
         return answered

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from consumer import metrics
 from consumer.database import Pool
@@ -107,8 +107,10 @@ async def watch(group: Group, patience: Patience, pool: Pool, limit: float) -> N
 
 
 async def _look(group: Group, patience: Patience) -> Look | None:
-    """Ask Kafka; None when it does not answer."""
+    """Ask Kafka; None when it does not answer, or when this worker is no member."""
     consumer = group.consumer
+    if not group.joined:
+        return None
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             mine = consumer.assignment()
@@ -119,7 +121,7 @@ async def _look(group: Group, patience: Patience) -> Look | None:
                 progress = {partition: await _position(group, partition) for partition in mine}
             else:
                 progress = {partition: await _committed(consumer, partition, end) for partition, end in ends.items()}
-    except (KafkaError, OSError, TimeoutError):
+    except (KafkaError, ConsumerStoppedError, OSError, TimeoutError):
         return None
     return Look(ends, progress, patience.completed)
 

@@ -158,8 +158,9 @@ class Life:
         """Say why the worker is not ready."""
         if self.worker is None:
             return [str(self.waiting_for)]
-        reasons = [self.worker.patience.waiting_for] if self.worker.patience.waiting_for else []
-        return reasons if self.worker.group.settled else [*reasons, "no partitions assigned"]
+        group, patience = self.worker.group, self.worker.patience
+        unassigned = None if group.settled else "no partitions assigned"
+        return [reason for reason in (patience.waiting_for, group.waiting_for, unassigned) if reason]
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
@@ -182,17 +183,22 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _run_member(settings: Settings, life: Life, connections: Pool, publisher: Publisher) -> None:
-    consumer = AIOKafkaConsumer(**consumer_options(settings))
-    group = Group(consumer, stop=life.stop, max_records=settings.batch_max_records, beat=life.pulse.beat)
+    group = Group(
+        lambda: AIOKafkaConsumer(**consumer_options(settings)),
+        topics=[settings.topic(family.topic) for family in FAMILIES],
+        stop=life.stop,
+        max_records=settings.batch_max_records,
+        beat=life.pulse.beat,
+    )
     worker = Worker(settings, group, connections, DeadLetters(settings, publisher))
     try:
-        await group.join([settings.topic(family.topic) for family in FAMILIES], life.wait_for)
         life.worker = worker
+        await group.join()
         first = TopicPartition(settings.topic(CERTIFICATES.topic), 0)
         await _first_of(
             worker.run(life.stop),
             watch(group, worker.patience, connections, settings.worker_stall_seconds),
-            watch_figures(connections, lambda: first in consumer.assignment()),
+            watch_figures(connections, lambda: first in group.consumer.assignment()),
         )
     finally:
         await group.leave()

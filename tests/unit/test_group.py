@@ -33,6 +33,20 @@ class Consumer:
         self.polls = 0
         self.on_poll: Callable[[], object] = bool
         self.on_commit: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self.topics: Sequence[str] = ()
+        self.stopped = False
+        self._client = self
+
+    async def start(self) -> None: ...
+
+    def subscribe(self, topics: Sequence[str], *, listener: object) -> None:
+        assert listener
+        self.topics = topics
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    async def close(self) -> None: ...
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Record]]:
         assert max_records == 100
@@ -54,8 +68,14 @@ class Consumer:
         self.pauses.append(set(partitions))
 
 
-def member(consumer: Consumer, stop: asyncio.Event | None = None) -> Group:
-    return Group(consumer, stop=stop or asyncio.Event(), max_records=100, beat=lambda: None)
+def member(*consumers: Consumer, stop: asyncio.Event | None = None) -> Group:
+    return Group(
+        iter(consumers).__next__,
+        topics=[FIRST.topic],
+        stop=stop or asyncio.Event(),
+        max_records=100,
+        beat=lambda: None,
+    )
 
 
 def records(*offsets: int) -> dict[TopicPartition, list[Record]]:
@@ -77,7 +97,7 @@ async def with_a_batch(
     consumer: Consumer, *offsets: int, stop: asyncio.Event | None = None
 ) -> tuple[Group, Sequence[Record]]:
     consumer.batches.append(records(*offsets))
-    group = member(consumer, stop)
+    group = member(consumer, stop=stop)
     return group, await group.fetch(0.01)
 
 
@@ -228,7 +248,7 @@ async def test_a_poll_ends_when_the_worker_is_asked_to_stop() -> None:
     stop.set()
 
     async with asyncio.timeout(1):
-        assert await member(consumer, stop).fetch(60) == []
+        assert await member(consumer, stop=stop).fetch(60) == []
 
 
 async def test_a_batch_that_waits_is_abandoned_when_the_worker_is_asked_to_stop() -> None:
@@ -240,16 +260,57 @@ async def test_a_batch_that_waits_is_abandoned_when_the_worker_is_asked_to_stop(
         await group.stay(0)
 
 
-async def test_what_a_poll_raises_ends_the_worker() -> None:
-    consumer = Consumer()
-
+def failing(error: Exception) -> Consumer:
     def fail() -> None:
-        raise KafkaError("Unexpected exception in heartbeat task")
+        raise error
 
+    consumer = Consumer()
     consumer.on_poll = fail
+    return consumer
+
+
+UNEXPECTED = KafkaError("Unexpected exception in heartbeat task: CoordinatorLoadInProgressError()")
+
+
+async def test_a_membership_that_aiokafka_gave_up_is_continued_by_another_consumer() -> None:
+    first, second = failing(UNEXPECTED), Consumer()
+    second.batches.append(records(5))
+    group = member(first, second)
+
+    assert await group.fetch(0) == []
+
+    assert first.stopped
+    assert second.topics == [FIRST.topic]
+    assert [record.offset for record in await group.fetch(0)] == [5]
+
+
+async def test_a_batch_in_hand_is_abandoned_when_another_consumer_takes_over() -> None:
+    first, second = Consumer(), Consumer()
+    first.batches.append(records(5))
+    group = member(first, second)
+    batch = await group.fetch(0)
+    first.on_poll = failing(UNEXPECTED).on_poll
+
+    with pytest.raises(Moved):
+        await group.stay(0)
+    group.done(batch)
+    await group.commit()
+
+    assert second.committed == []
+
+
+async def test_what_ends_one_consumer_after_another_ends_the_worker() -> None:
+    group = member(*[failing(UNEXPECTED) for _ in range(module.MAX_REPLACEMENTS + 1)])
+    for _ in range(module.MAX_REPLACEMENTS):
+        await group.fetch(0)
 
     with pytest.raises(KafkaError):
-        await member(consumer).fetch(0)
+        await group.fetch(0)
+
+
+async def test_a_poll_that_is_refused_for_good_ends_the_worker() -> None:
+    with pytest.raises(GroupAuthorizationFailedError):
+        await member(failing(GroupAuthorizationFailedError())).fetch(0)
 
 
 @pytest.mark.parametrize("stop", [never, raising(asyncio.CancelledError()), raising(KafkaConnectionError())])  # type: ignore[arg-type]
@@ -258,7 +319,7 @@ async def test_leaving_ends_in_time_whatever_aiokafka_does(
 ) -> None:
     monkeypatch.setattr(module, "LEAVE_TIMEOUT_SECONDS", 0.05)
     consumer = Consumer()
-    consumer.stop = stop  # type: ignore[attr-defined]
+    consumer.stop = stop  # type: ignore[method-assign]
 
     async with asyncio.timeout(1):
         await member(consumer).leave()
