@@ -92,7 +92,7 @@ class Proxy:
         self._loop.call(begin)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        pair = Pair([writer])
+        pair = Pair([writer], asyncio.current_task())
         self._pairs.add(pair)
         try:
             await self._open.wait()
@@ -128,10 +128,11 @@ class Proxy:
 
 
 class Pair:
-    """The two ends of a connection."""
+    """The two ends of a connection, and the task that serves them: nothing else holds one that waits for ever."""
 
-    def __init__(self, writers: list[asyncio.StreamWriter]) -> None:
+    def __init__(self, writers: list[asyncio.StreamWriter], task: "asyncio.Task[None] | None") -> None:
         self.writers = writers
+        self.task = task
         self.forgotten = False
 
     def abort(self) -> None:
