@@ -76,13 +76,14 @@ arrivals = st.integers(0, 3).map(lambda milliseconds: NOON + timedelta(milliseco
 
 @st.composite
 def deliveries(draw: st.DrawFn, *, most: int = 10) -> list[Delivery]:
-    """Draw events, send each by one to three attempts, some of them twice, and shuffle it all."""
+    """Draw events, send each by one to three attempts, some of them twice, some in both modes, and shuffle it all."""
     happened = draw(st.lists(happenings, min_size=1, max_size=most))
     # Event ids decide the last ties, so they must not grow with time.
     event_ids = draw(st.permutations([f"{'eEé'[n % 3]}{n}" for n in range(len(happened))]))
     sent: list[Delivery] = []
-    for event_id, happening in zip(event_ids, happened, strict=True):
-        sent += draw(_attempts({"id": event_id, **happening}, len(sent)))
+    for number, (event_id, happening) in enumerate(zip(event_ids, happened, strict=True)):
+        for livemode in {happening["livemode"], draw(_live)}:
+            sent += draw(_attempts({"id": event_id, **happening, "livemode": livemode}, number))
     return draw(st.permutations(sent))
 
 

@@ -72,6 +72,11 @@ class Interleavings(RuleBasedStateMachine):
     def resend(self, delivery: Delivery, received_at: Any) -> Delivery:
         return self._delivery(delivery.body, received_at)
 
+    @rule(target=deliveries, delivery=deliveries)
+    def mirror(self, delivery: Delivery) -> Delivery:
+        """Send the same ids in the other mode."""
+        return delivery._replace(body={**delivery.body, "livemode": not delivery.body["livemode"]})
+
     @rule(worker=st.integers(1, WORKERS), batch=st.lists(deliveries, min_size=1, max_size=4))
     def look(self, worker: int, batch: list[Delivery]) -> None:
         """Begin a batch; what the worker had in hand comes again another time, or never."""
