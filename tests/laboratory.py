@@ -9,7 +9,7 @@ from consumer.apply import apply, look_up, write
 from consumer.database import Connection, Pool, pool
 from consumer.errors import Verdict, database_verdict
 from consumer.fold import fold
-from consumer.settings import Settings, load
+from consumer.settings import load
 from schemas.events import Event
 from tests.applying import CONVERGING, tables
 from tests.builders import event
@@ -28,8 +28,7 @@ class Laboratory:
 
     def __init__(self, database_url: str) -> None:
         self.runner = asyncio.Runner()
-        self.settings = load({"DATABASE_URL": database_url})
-        self.connections = self.run(_connect(self.settings))
+        self.connections = self.run(_connect(database_url))
         # Histories that were begun with empty tables.
         self.histories = 0
 
@@ -88,9 +87,9 @@ class Laboratory:
             await transaction.rollback()
 
 
-async def _connect(settings: Settings) -> Pool:
+async def _connect(database_url: str) -> Pool:
     """Connect on the running loop: a pool belongs to the loop that made it."""
-    return await pool(settings, size=8)
+    return await pool(load({"DATABASE_URL": database_url}), size=8)
 
 
 def decoded(batch: Batch) -> list[Event]:

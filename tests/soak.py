@@ -5,6 +5,7 @@ whose steps interleave, and damaged bytes to decode.
 """
 
 import asyncio
+import signal
 import time
 from contextlib import suppress
 
@@ -45,7 +46,7 @@ class Soak:
     def round(self, number: int) -> None:
         """Try one round, with a seed of its own."""
         self.histories_converge(number)
-        interleave(self.laboratory, thorough, number)
+        interleave(self.laboratory, settings(thorough, max_examples=50), number)
         self.bytes_are_read_or_malformed(number)
 
     def histories_converge(self, number: int) -> None:
@@ -76,6 +77,7 @@ class Soak:
 
 def main() -> None:
     """Run rounds until Ctrl-C; the seed is printed before what it leads to."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell has it ignored
     with Stack(broker="embedded", durable=False) as stack:
         url = stack.postgres.create_database("soak")
         asyncio.run(migrate(load({"DATABASE_URL": url})))
