@@ -1,5 +1,6 @@
 """Rules 8 to 10 of applying: one bad message costs one message, and a flood of them stops the worker."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -47,6 +48,29 @@ async def test_a_row_that_the_database_refuses_is_dead_lettered_with_its_reason(
     assert headers["__connect.errors.exception.class.name"] == b"asyncpg.exceptions.CheckViolationError"
     assert headers["received-at"] == b"2026-06-01T12:00:00.000Z"
     assert letter.key == b"b"
+
+
+class Died(Exception):
+    """What a worker dies of in the middle of its work."""
+
+
+async def test_a_dead_letter_that_was_not_acknowledged_is_sent_by_the_next_worker(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> None:
+        raise Died
+
+    await publish(settings, b"not json")
+    with monkeypatch.context() as patched:
+        patched.setattr("consumer.deadletter.DeadLetters.publish", die)
+        with pytest.raises(Died):
+            async with asyncio.timeout(30), working(settings) as worker:
+                await worker
+
+    async with working(settings):
+        (letter,) = await until(lambda: dead_letters(settings), "the dead letter")
+
+    assert letter.value == b"not json"
 
 
 @pytest.mark.usefixtures("refusing")
@@ -98,13 +122,15 @@ async def _letters(settings: Settings, at_least: int) -> list[Record]:
     return list(found) if len(found) >= at_least else []
 
 
+@pytest.mark.usefixtures("refusing")
+@pytest.mark.parametrize("body", [b"not json", encode(bought(REFUSED_BALANCE))], ids=["undecodable", "refused"])
 async def test_a_flood_of_dead_letters_stops_the_worker_before_the_topic_is_emptied(
-    settings: Settings, connections: Pool
+    settings: Settings, connections: Pool, body: bytes
 ) -> None:
-    await publish(settings, *[b"not json"] * 500)
+    await publish(settings, *[body] * 500)
 
     with pytest.raises(Fatal, match="DEAD_LETTER_MAX_RATIO=1"):
-        async with working(settings) as worker:
+        async with asyncio.timeout(60), working(settings) as worker:
             await worker
 
     assert len(await dead_letters(settings)) <= 100
