@@ -1,7 +1,9 @@
 """The command line: the only place where the parts are put together."""
 
 import asyncio
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -36,6 +38,18 @@ class Instant(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"{value!r} is not a time such as 2026-06-01T12:00", param, ctx)
         return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+class Place(click.ParamType[str]):
+    """A dead letter's place in its topic."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the place, or say that it is none."""
+        if not re.fullmatch("[0-9]+:[0-9]+", value):
+            self.fail(f"{value!r} is not a place such as 3:1042", param, ctx)
+        return str(value)
 
 
 def command(main: Callable[..., None]) -> Callable[..., None]:
@@ -161,7 +175,7 @@ def dead_letters_list(settings: Settings, **wanted: Any) -> None:
 
 
 @dead_letters.command("show")
-@click.argument("place", metavar="PARTITION:OFFSET")
+@click.argument("place", metavar="PARTITION:OFFSET", type=Place())
 @command
 def dead_letters_show(settings: Settings, place: str) -> None:
     """Show one dead letter whole: reason, headers and body. The body may hold personal data."""
@@ -171,7 +185,7 @@ def dead_letters_show(settings: Settings, place: str) -> None:
 
 
 @dead_letters.command("replay")
-@click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1)
+@click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1, type=Place())
 @selection
 @click.option("--all", "everything", is_flag=True, help="Replay every dead letter.")
 @click.option("--dry-run", is_flag=True, help="Only say which.")
@@ -202,12 +216,15 @@ def rebuild(settings: Settings, *, partial: bool, accept_differences: bool, drop
         return
     done = asyncio.run(rebuild.rebuild(settings, partial=partial, accept_differences=accept_differences))
     click.echo(f"{done.records} records read, {done.refused} refused, {len(done.differences)} differences.")
+    for table, count in Counter(difference.table for difference in done.differences).items():
+        click.echo(f"  {table}: {count}")
     for difference in done.differences[:20]:
         mode = "live" if difference.livemode else "test"
-        click.echo(f"  {difference.table} {difference.entity_id} ({mode})")
+        click.echo(f"    {difference.table} {difference.entity_id} ({mode})")
     if not done.swapped:
         raise Failure("Nothing was swapped. Look at the differences; --accept-differences swaps all the same.")
-    click.echo(f"Swapped; applying waited {done.locked_seconds:.2f} s. The old tables are in schema giftcert_old.")
+    click.echo(f"Swapped; applying waited {done.locked_seconds:.2f} s.")
+    click.echo("The old tables are in schema giftcert_old until `giftledger rebuild --drop-old`.")
 
 
 @main.command()

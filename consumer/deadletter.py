@@ -4,6 +4,7 @@ The headers follow Kafka Connect's, so that tools which read dead letters read o
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -57,12 +58,12 @@ class DeadLetterLimit:
         self._max_ratio = settings.dead_letter_max_ratio
         self._window: deque[bool] = deque(maxlen=WINDOW)
 
-    def note(self, *, good: int = 0, refused: int = 0) -> None:
-        """Count records. Raises Fatal when both limits are passed among the last 1,000."""
-        self._window.extend([False] * min(good, WINDOW))
-        self._window.extend([True] * min(refused, WINDOW))
+    def note(self, refusals: Sequence[bool]) -> None:
+        """Count records, in their order, by whether they were refused. Raises Fatal when both limits are passed."""
+        self._window.extend(refusals)
         count = sum(self._window)
-        if refused and count > self._max_count and count > self._max_ratio * len(self._window):
+        metrics.dead_letters_window.set(count)
+        if any(refusals) and count > self._max_count and count > self._max_ratio * len(self._window):
             raise Fatal(
                 f"{count} of the last {len(self._window)} records would be dead letters; the last batch was neither "
                 "sent nor committed. If the worker is wrong, deploy the right one: it starts where this one stopped. "

@@ -58,6 +58,10 @@ event_age = Histogram(
 )
 retries = Counter("giftcert_retries", "Attempts that will be made again.", ["stage", "error_type"])
 dead_letters = Counter("giftcert_dead_letters", "Records sent to the dead-letter topic.", ["topic", "reason"])
+dead_letters_window = Gauge(
+    "giftcert_dead_letters_window",
+    "Dead letters among the last 1,000 records: past DEAD_LETTER_MAX_COUNT and DEAD_LETTER_MAX_RATIO the worker stops.",
+)
 consumer_lag = Gauge("giftcert_consumer_lag_messages", "Records not yet done.", ["topic", "partition"])
 consumer_assigned_partitions = Gauge("giftcert_consumer_assigned_partitions", "Partitions held.", ["topic"])
 consumer_rebalances = Counter("giftcert_consumer_rebalances", "Assignments received.")

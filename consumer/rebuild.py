@@ -177,7 +177,10 @@ async def _alone(settings: Settings) -> AsyncIterator[Connection]:
         if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtext('giftledger rebuild'))"):
             raise Fatal("Another rebuild is running.")
         if await _exists(connection, OLD):
-            raise Fatal(f"Schema {OLD} still holds the tables that the last rebuild replaced: `rebuild --drop-old`")
+            raise Fatal(
+                f"Schema {OLD} still holds the tables that the last rebuild replaced. Look at them if you must, then "
+                "drop them: `giftledger rebuild --drop-old`."
+            )
         # A shadow without a rebuild is what a killed one left.
         await connection.execute(f"DROP SCHEMA IF EXISTS {SHADOW} CASCADE")
         yield connection

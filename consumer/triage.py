@@ -29,34 +29,46 @@ async def show_list(settings: Settings, wanted: Filter) -> None:
         console.print(letters)
         console.print()
         console.print(counts)
-    console.print(f"{reasons.total()} dead letters")
+    console.print(_dead_letters(reasons.total()))
 
 
 async def show_one(settings: Settings, place: str) -> None:
     """Print a letter whole. Raises Fatal when there is none at that place."""
-    letters = [letter async for letter in dead_letters(settings, Filter(places=frozenset({place})))]
-    if not letters:
-        raise Fatal(f"No dead letter at {place}. `giftledger dead-letters list` shows the places.")
-    _print(letters[0])
+    (letter,) = await _chosen(settings, Filter(places=frozenset({place})))
+    _print(letter)
 
 
 def _print(letter: Letter) -> None:
-    console = Console(highlight=False, markup=False)
+    # A line is as long as it is: it may be copied.
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(f"{letter.place} of {letter.topic}, died at {letter.died_at:%Y-%m-%d %H:%M:%S} UTC")
     console.print(f"reason: {letter.reason}\n")
     for name, value in letter.headers.items():
         console.print(f"{name}: {value}")
     body = letter.record.value
-    console.print("\n(no value)" if body is None else f"\n{body.decode(errors='backslashreplace')}", soft_wrap=True)
+    console.print("\n(no value)" if body is None else f"\n{body.decode(errors='backslashreplace')}")
 
 
 async def replay_chosen(settings: Settings, wanted: Filter, *, dry_run: bool) -> None:
-    """Replay the letters that match, in their order, and say how many."""
-    chosen = [letter async for letter in dead_letters(settings, wanted)]
+    """Replay the letters that match, in their order, and say how many. Raises Fatal when a named one is not there."""
+    chosen = await _chosen(settings, wanted)
     if dry_run:
         for letter in chosen:
             print(f"{letter.place} → {letter.topic}: {letter.reason}")  # noqa: T201 - the command's output
     else:
         with progress("replaying", len(chosen)) as advance:
             await replay(settings, chosen, advance)
-    print(f"{len(chosen)} dead letters {'would be ' if dry_run else ''}replayed")  # noqa: T201
+    print(f"{_dead_letters(len(chosen))} {'would be ' if dry_run else ''}replayed")  # noqa: T201
+
+
+async def _chosen(settings: Settings, wanted: Filter) -> list[Letter]:
+    """Read the letters that match, and make sure that those named by their places are there."""
+    letters = [letter async for letter in dead_letters(settings, wanted)]
+    if missing := wanted.places - {letter.place for letter in letters}:
+        places = ", ".join(sorted(missing))
+        raise Fatal(f"No dead letter at {places}. `giftledger dead-letters list` shows the places.")
+    return letters
+
+
+def _dead_letters(count: int) -> str:
+    return f"{count} dead letter{'s' * (count != 1)}"

@@ -71,9 +71,9 @@ class Worker:
         started = time.monotonic()
         decoded = [_decoded(record) for record in records]
         events = [event for event in decoded if isinstance(event, Event)]
-        self.limit.note(good=len(events), refused=len(decoded) - len(events))
+        self.limit.note([isinstance(one, Malformed) for one in decoded])
 
-        applied = iter(await isolate(events, self.apply, lambda: self.limit.note(refused=1)))
+        applied = iter(await isolate(events, self.apply, lambda: self.limit.note([True])))
         results = [next(applied) if isinstance(event, Event) else event for event in decoded]
 
         letters = [

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -13,6 +13,7 @@ from deploy.local.stack import Stack
 from deploy.local.waiting import free_port
 
 USED = pytest.StashKey[str]()
+FIGURES = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +25,16 @@ def stack(pytestconfig: pytest.Config) -> Iterator[Stack]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say on what the tests ran."""
+    """Say on what the tests ran, and what they measured."""
     terminalreporter.write_line(f"local stack: {config.stash.get(USED, 'not needed')}")
+    for figure in config.stash.get(FIGURES, []):
+        terminalreporter.write_line(figure)
+
+
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Take a figure that a test measured to the end of the output, where one sees it."""
+    return pytestconfig.stash.setdefault(FIGURES, []).append
 
 
 @pytest.fixture(scope="session")

@@ -56,27 +56,35 @@ _definition_data = st.fixed_dictionaries(
     },
 )
 _delete_data = st.fixed_dictionaries({"giftcertificateId": st.sampled_from(["d1", "c1"])})
-_happenings = st.one_of(
-    st.tuples(st.sampled_from(["giftcertificate.created", "giftcertificate.updated"]), _certificate_data),
-    st.tuples(st.sampled_from(["giftcertificates.created", "giftcertificates.updated"]), _definition_data),
-    st.tuples(st.just("giftcertificates.deleted"), _delete_data),
+_live = st.sampled_from([True, True, True, False])
+
+
+def _happening(data: st.SearchStrategy[dict[str, Any]], *events: str) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"event": st.sampled_from(events), "data": data, "created": _created, "livemode": _live}
+    )
+
+
+# What happened, without the ids of event and attempt.
+happenings = st.one_of(
+    _happening(_certificate_data, "giftcertificate.created", "giftcertificate.updated"),
+    _happening(_definition_data, "giftcertificates.created", "giftcertificates.updated"),
+    _happening(_delete_data, "giftcertificates.deleted"),
 )
+arrivals = st.integers(0, 3).map(lambda milliseconds: NOON + timedelta(milliseconds=milliseconds))
 
 
 @st.composite
 def deliveries(draw: st.DrawFn, *, most: int = 10) -> list[Delivery]:
-    """Draw events, send each by one to three attempts, some of them twice, and shuffle it all."""
-    happenings = draw(st.lists(_happenings, min_size=1, max_size=most))
+    """Draw events, send each by one to three attempts, some of them twice, some in both modes, and shuffle it all."""
+    happened = draw(st.lists(happenings, min_size=1, max_size=most))
     # Event ids decide the last ties, so they must not grow with time.
-    event_ids = draw(st.permutations([f"{'eEé'[n % 3]}{n}" for n in range(len(happenings))]))
+    event_ids = draw(st.permutations([f"{'eEé'[n % 3]}{n}" for n in range(len(happened))]))
     sent: list[Delivery] = []
-    for event_id, (event, data) in zip(event_ids, happenings, strict=True):
-        envelope = {"id": event_id, "event": event, "data": data, "created": draw(_created), "livemode": draw(_live)}
-        sent += draw(_attempts(envelope, len(sent)))
+    for number, (event_id, happening) in enumerate(zip(event_ids, happened, strict=True)):
+        for livemode in {happening["livemode"], draw(_live)}:
+            sent += draw(_attempts({"id": event_id, **happening, "livemode": livemode}, number))
     return draw(st.permutations(sent))
-
-
-_live = st.sampled_from([True, True, True, False])
 
 
 @st.composite
@@ -84,7 +92,7 @@ def _attempts(draw: st.DrawFn, envelope: dict[str, Any], number: int) -> list[De
     sent = []
     for attempt in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
         body = {**envelope, "attemptId": f"attempt-{number}-{attempt}"}
-        delivery = Delivery(body, NOON + timedelta(milliseconds=draw(st.integers(0, 3))))
+        delivery = Delivery(body, draw(arrivals))
         sent += [delivery] * draw(st.sampled_from([1, 1, 2]))
     return sent
 

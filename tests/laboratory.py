@@ -29,6 +29,8 @@ class Laboratory:
     def __init__(self, database_url: str) -> None:
         self.runner = asyncio.Runner()
         self.connections = self.run(_connect(database_url))
+        # Histories that were begun with empty tables.
+        self.histories = 0
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -38,6 +40,7 @@ class Laboratory:
         self.runner.close()
 
     async def empty(self) -> None:
+        self.histories += 1
         for table in ("webhook_attempt", *CONVERGING):
             await self.connections.execute(f"TRUNCATE {table}")
 
@@ -50,9 +53,16 @@ class Laboratory:
     async def read(self) -> dict[str, list[Row]]:
         return await comparable(self.connections)
 
+    async def ledger(self) -> list[tuple[Any, ...]]:
+        """Read which attempts stand in the ledger, and whether as their event's first."""
+        rows = await self.connections.fetch(
+            "SELECT attempt_id, livemode, entity_id, event_id, event, outcome <> 'resend' FROM webhook_attempt"
+        )
+        return [tuple(row) for row in rows]
+
     async def work(self, batches: Sequence[Batch]) -> None:
         for batch in batches:
-            await self.persist(_events(batch))
+            await self.persist(decoded(batch))
 
     async def persist(self, events: Sequence[Event]) -> None:
         """Apply until it is done, as the worker does after a race; but not for ever."""
@@ -69,7 +79,7 @@ class Laboratory:
 
     async def crash_before_commit(self, batch: Batch) -> None:
         """Die with everything written and nothing committed."""
-        events = _events(batch)
+        events = decoded(batch)
         async with self.connections.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
@@ -82,7 +92,7 @@ async def _connect(database_url: str) -> Pool:
     return await pool(load({"DATABASE_URL": database_url}), size=8)
 
 
-def _events(batch: Batch) -> list[Event]:
+def decoded(batch: Batch) -> list[Event]:
     return [
         event(delivery.body, offset=offset, received_at=delivery.received_at.isoformat())
         for offset, delivery in enumerate(batch)

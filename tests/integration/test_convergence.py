@@ -1,6 +1,7 @@
 """Rule 6 of applying: any order, any duplication, any batches, any workers, crashes anywhere: the same tables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from deploy.local.stack import Stack
 from tests.histories import batches, deliveries
+from tests.interleavings import interleave
 from tests.laboratory import Laboratory
 from tests.reference import Delivery, reference
 
@@ -15,11 +17,12 @@ thorough = settings(max_examples=80, deadline=None, suppress_health_check=[Healt
 
 
 @pytest.fixture(scope="module")
-def laboratory(stack: Stack, template: str) -> Iterator[Laboratory]:
+def laboratory(stack: Stack, template: str, say: Callable[[str], None]) -> Iterator[Laboratory]:
     laboratory = Laboratory(stack.postgres.create_database("laboratory", template))
     yield laboratory
     laboratory.close()
     stack.postgres.drop_database("laboratory")
+    say(f"convergence: {laboratory.histories:,} random histories applied")
 
 
 @thorough
@@ -72,6 +75,26 @@ def test_workers_at_the_same_time_give_the_reference(
 
 
 @thorough
+@given(batches=batches(), workers=st.integers(1, 3))
+def test_each_attempt_stands_in_the_ledger_once_and_one_of_each_event_was_its_first(
+    laboratory: Laboratory, batches: list[list[Delivery]], workers: int
+) -> None:
+    """Also where several workers apply the same."""
+    laboratory.run(laboratory.applied_by_workers([batches] * workers))
+    ledger = laboratory.run(laboratory.ledger())
+
+    sent = {_attempt(delivery) for batch in batches for delivery in batch}
+    assert sorted(row[:-1] for row in ledger) == sorted(sent)
+    assert sorted(row[1:-1] for row in ledger if row[-1]) == sorted({attempt[1:] for attempt in sent})
+
+
+def _attempt(delivery: Delivery) -> tuple[Any, ...]:
+    body = delivery.body
+    entity_id = body["data"].get("_id") or body["data"]["giftcertificateId"]
+    return body["attemptId"], body["livemode"], entity_id, body["id"], body["event"]
+
+
+@thorough
 @given(whole=deliveries(most=6), data=st.data())
 def test_one_permutation_is_as_good_as_another(
     laboratory: Laboratory, whole: list[Delivery], data: st.DataObject
@@ -82,6 +105,10 @@ def test_one_permutation_is_as_good_as_another(
     one_by_one = laboratory.run(laboratory.applied_by_workers([[[delivery] for delivery in other]]))
 
     assert one_batch == one_by_one
+
+
+def test_workers_whose_steps_interleave_give_the_reference(laboratory: Laboratory) -> None:
+    interleave(laboratory, settings(thorough, stateful_step_count=20))
 
 
 def _renamed(share: list[list[Delivery]], worker: int) -> list[list[Delivery]]:

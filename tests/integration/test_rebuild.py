@@ -4,13 +4,18 @@ import asyncio
 import random
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
 
 from consumer.database import Pool
 from consumer.errors import Fatal
 from consumer.rebuild import drop_old, rebuild
 from consumer.settings import Settings
+from consumer.topics import admin
+from deploy.local.kafka_apache import ApacheKafka
+from deploy.local.stack import Stack
 from tests.applying import tables
 from tests.builders import bought, definition, definition_deleted, paid_with
 from tests.pipeline import publish, until, working
@@ -151,6 +156,25 @@ async def test_a_topic_without_its_beginning_is_refused(
     with pytest.raises(Fatal, match="no longer hold their beginning"):
         await rebuild(settings, partial=False, accept_differences=False)
     assert await connections.fetchval("SELECT to_regnamespace('giftcert_shadow')") is None
+
+
+async def test_where_the_beginning_is_deleted_the_part_that_is_left_is_enough_only_if_one_says_so(
+    stack: Stack, settings: Settings, connections: Pool
+) -> None:
+    if not isinstance(stack.kafka, ApacheKafka):
+        pytest.skip("the embedded broker deletes no records")
+    one_partition = msgspec.structs.replace(settings, topic_partitions=1)
+    await applied(one_partition, connections, traffic(10))
+    certificates = TopicPartition(settings.topic("certificates"), 0)
+    async with admin(settings) as client:
+        await client.delete_records({certificates: RecordsToDelete(4)})
+
+    with pytest.raises(Fatal, match="4 records are gone"):
+        await rebuild(settings, partial=False, accept_differences=False)
+    done = await rebuild(settings, partial=True, accept_differences=True)
+
+    assert (done.records, done.swapped) == (12 - 4, True)
+    assert await connections.fetchval("SELECT count(*) FROM certificate_history") == 10 - 4
 
 
 async def test_a_rebuild_keeps_when_we_knew(settings: Settings, connections: Pool) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
+import pytest
 from click.testing import CliRunner, Result
 
 from consumer.__main__ import main
@@ -53,7 +54,7 @@ async def test_list_shows_each_letter_and_counts_them_by_reason(
     assert "CheckViolationError" in everything.output
     assert "JSON is malformed" in everything.output
     assert "2 dead letters" in everything.output
-    assert "1 dead letters" in some.output
+    assert "1 dead letter" in some.output
     assert "JSON is malformed" not in some.output
     assert "0 dead letters" in none.output
 
@@ -83,7 +84,7 @@ async def test_after_a_repair_a_replay_gives_the_reference_and_a_second_one_chan
     replayed = await giftledger(environment, "dead-letters", "replay", "--reason", "CheckViolation")
     async with working(settings):
         await until(lambda: _attempts(connections, 3), "the replayed attempt")
-    assert "1 dead letters replayed" in replayed.output
+    assert "1 dead letter replayed" in replayed.output
     assert await comparable(connections) == expected
 
     again = await giftledger(environment, "dead-letters", "replay", "--all")
@@ -129,6 +130,27 @@ async def test_a_replay_without_a_choice_is_refused(environment: dict[str, str])
 
     assert result.exit_code == 2
     assert "--all" in result.output
+
+
+async def test_a_place_without_a_letter_is_an_error_and_nothing_is_sent(
+    settings: Settings, environment: dict[str, str], connections: Pool
+) -> None:
+    await make_dead_letters(settings, connections)
+    there = (await dead_letters(settings))[0]
+
+    result = await giftledger(environment, "dead-letters", "replay", f"{there.partition}:{there.offset}", "0:999")
+
+    assert result.exit_code == 1
+    assert "No dead letter at 0:999" in result.output
+    assert "replayed" not in result.output
+
+
+@pytest.mark.parametrize("action", ["show", "replay"])
+async def test_what_is_no_place_is_a_usage_error(environment: dict[str, str], action: str) -> None:
+    result = await giftledger(environment, "dead-letters", action, "the-first")
+
+    assert result.exit_code == 2
+    assert "'the-first' is not a place such as 3:1042" in result.output
 
 
 async def test_a_dry_run_sends_nothing(settings: Settings, environment: dict[str, str], connections: Pool) -> None:

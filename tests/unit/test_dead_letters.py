@@ -78,50 +78,60 @@ def limit(count: int = 3, ratio: float = 0.5) -> DeadLetterLimit:
 
 
 def test_few_dead_letters_are_borne_whatever_their_share() -> None:
-    limit(count=3).note(refused=3)
+    limit(count=3).note([True] * 3)
 
 
 def test_many_dead_letters_are_borne_while_their_share_is_small() -> None:
-    limit(count=3, ratio=0.5).note(good=500, refused=500)
+    limit(count=3, ratio=0.5).note([False] * 500 + [True] * 500)
 
 
 def test_many_dead_letters_with_a_large_share_stop_the_worker() -> None:
     with pytest.raises(Fatal, match=r"4 of the last 7 records .* DEAD_LETTER_MAX_RATIO=1"):
-        limit(count=3, ratio=0.5).note(good=3, refused=4)
+        limit(count=3, ratio=0.5).note([False] * 3 + [True] * 4)
 
 
 def test_a_flood_is_seen_although_it_comes_in_drops() -> None:
     trickle = limit(count=3)
     for _ in range(3):
-        trickle.note(refused=1)
+        trickle.note([True])
 
     with pytest.raises(Fatal):
-        trickle.note(refused=1)
+        trickle.note([True])
 
 
 def test_what_was_long_ago_is_forgotten() -> None:
     patient = limit(count=3, ratio=0.001)
-    patient.note(refused=3)
-    patient.note(good=WINDOW)
+    patient.note([True] * 3)
+    patient.note([False] * WINDOW)
 
-    patient.note(refused=3)
+    patient.note([True] * 3)
 
 
 def test_a_batch_larger_than_the_window_fills_it() -> None:
     with pytest.raises(Fatal, match=f"{WINDOW} of the last {WINDOW} records"):
-        limit().note(good=5 * WINDOW, refused=5 * WINDOW)
+        limit().note([False] * 5 * WINDOW + [True] * 5 * WINDOW)
+
+
+def test_what_is_scattered_over_a_large_batch_counts_by_its_share() -> None:
+    limit(count=3, ratio=0.2).note([number % 8 == 0 for number in range(5 * WINDOW)])
+
+
+def test_how_close_a_flood_is_can_be_seen() -> None:
+    limit(count=3, ratio=1).note([True, False, True, True])
+
+    assert REGISTRY.get_sample_value("giftcert_dead_letters_window") == 3
 
 
 def test_good_records_alone_stop_nobody() -> None:
     after_a_flood = limit(count=3, ratio=0.5)
     with pytest.raises(Fatal):
-        after_a_flood.note(refused=4)
+        after_a_flood.note([True] * 4)
 
-    after_a_flood.note(good=1)
+    after_a_flood.note([False])
 
 
 def test_at_a_ratio_of_one_nothing_stops_the_worker() -> None:
-    limit(count=1, ratio=1).note(refused=WINDOW)
+    limit(count=1, ratio=1).note([True] * WINDOW)
 
 
 # The way to the topic.

@@ -106,7 +106,8 @@ async def test_a_slow_operation_is_cancelled_when_the_batch_is_abandoned(
             raise
 
     with pytest.raises(end):
-        await patience.persist("apply", operation)
+        async with asyncio.timeout(5):
+            await patience.persist("apply", operation)
 
     assert cancelled.is_set()
 

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 import pytest
@@ -132,12 +132,9 @@ def test_the_period_is_filled_to_its_end_and_only_late_arrivals_lie_beyond(days:
     assert 0.9 * days * 86_400 <= max(created) <= days * 86_400 + 120
 
 
-def test_webhooks_are_made_lazily_and_more_than_ten_thousand_a_second() -> None:
+def test_of_a_billion_webhooks_only_those_that_are_asked_for_are_made() -> None:
     webhooks = period(Truth(), seed=1, start=START, count=10**9, length=timedelta(days=10**6 / 500))
-    started = time.process_time()
-    for _ in range(5_000):
-        next(webhooks)
-    assert time.process_time() - started < 0.5
+    assert len(list(islice(webhooks, 5_000))) == 5_000
 
 
 # What is true
