@@ -8,7 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from consumer import log
 from consumer.errors import Fatal, Unavailable
@@ -51,6 +51,10 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError(str(error)) from None
         except (Fatal, Unavailable) as error:
             raise Failure(str(error)) from None
+        except KafkaConnectionError:
+            from consumer.cause import kafka_cause
+
+            raise Failure(f"Kafka at {asyncio.run(kafka_cause(settings))}") from None
         except KafkaError as error:
             raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {error}") from None
 

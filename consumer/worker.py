@@ -18,10 +18,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from consumer import metrics
 from consumer.apply import apply
 from consumer.bounds import give_up, pause, within
+from consumer.cause import database_cause
 from consumer.database import Connection, Pool, pool, publish_settings
 from consumer.deadletter import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters
 from consumer.decode import Record, decode
-from consumer.errors import Verdict, database_verdict
+from consumer.errors import Fatal, Verdict, database_verdict
 from consumer.figures import watch_figures
 from consumer.group import Group, Moved, Stopped
 from consumer.isolate import isolate
@@ -186,7 +187,10 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
     group = Group(consumer, stop=life.stop, max_records=settings.batch_max_records, beat=life.pulse.beat)
     worker = Worker(settings, group, connections, DeadLetters(settings, publisher))
     try:
-        await group.join([settings.topic(family.topic) for family in FAMILIES], life.wait_for)
+        await group.join(
+            [settings.topic(family.topic) for family in FAMILIES],
+            lambda what: life.wait_for(f"{what}: Kafka {publisher.trouble or 'does not answer'}"),
+        )
         life.worker = worker
         first = TopicPartition(settings.topic(CERTIFICATES.topic), 0)
         await _first_of(
@@ -219,10 +223,13 @@ async def connected(settings: Settings, life: Life) -> "AsyncIterator[Pool | Non
         try:
             connections = await _connect(settings)
         except Exception as error:
+            cause = database_cause(error)
             if database_verdict(error) is not Verdict.TRANSIENT:
+                if cause:
+                    raise Fatal(f"Postgres {cause}") from None
                 raise
-            life.wait_for(f"connect: {type(error).__name__}")
-            log.warning("will retry", stage="connect", error=type(error).__name__)
+            life.wait_for(f"connect: Postgres {cause or type(error).__name__}")
+            log.warning("will retry", stage="connect", error=type(error).__name__, cause=cause and str(cause))
             await pause(CONNECT_AGAIN_SECONDS, life.stop)
     try:
         yield connections
