@@ -70,7 +70,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Serve POST /webhooks, and publish to Kafka.")
 @command
 def ingress(settings: Settings) -> None:
     """Serve POST /webhooks: verify the sender, publish to Kafka, answer."""
@@ -80,7 +80,7 @@ def ingress(settings: Settings) -> None:
     run(lambda stop: run_ingress(settings, stop))
 
 
-@main.command()
+@main.command(short_help="Apply the topics' events to Postgres.")
 @command
 def worker(settings: Settings) -> None:
     """Apply the topics' events to Postgres, as one member of the consumer group."""
@@ -90,7 +90,7 @@ def worker(settings: Settings) -> None:
     run(lambda stop: run_worker(settings, stop))
 
 
-@main.command()
+@main.command(short_help="Bring the database to this version.")
 @command
 def migrate(settings: Settings) -> None:
     """Bring the database to this version's tables, roles and reports. Safe to repeat."""
@@ -100,7 +100,7 @@ def migrate(settings: Settings) -> None:
     click.echo("The database is current.")
 
 
-@main.command()
+@main.command(short_help="Create the Kafka topics that are missing.")
 @command
 def topics(settings: Settings) -> None:
     """Create the Kafka topics that are missing, and show them all. Safe to repeat."""
@@ -110,7 +110,7 @@ def topics(settings: Settings) -> None:
         click.echo(f"{topic}: {partitions} partitions")
 
 
-@main.command()
+@main.command(short_help="Find what is wrong, and how to mend it.")
 @click.option(
     "--for",
     "role",
@@ -148,7 +148,7 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@main.group("dead-letters")
+@main.group("dead-letters", short_help="List, show and replay what could not be applied.")
 def dead_letters() -> None:
     """Look at what could not be applied, and send it back once the cause is mended."""
 
@@ -192,7 +192,7 @@ def dead_letters_replay(settings: Settings, places: tuple[str, ...], **options: 
     asyncio.run(replay_chosen(settings, wanted, dry_run=dry_run))
 
 
-@main.command()
+@main.command(short_help="Make the tables anew from the topics.")
 @click.option("--partial", is_flag=True, help="Go on although the topics no longer hold their beginning.")
 @click.option("--accept-differences", is_flag=True, help="Swap although the rebuilt tables differ from the live ones.")
 @click.option("--drop-old", is_flag=True, help="Only drop the tables that the last rebuild replaced.")
@@ -214,7 +214,7 @@ def rebuild(settings: Settings, *, partial: bool, accept_differences: bool, drop
     click.echo(f"Swapped; applying waited {done.locked_seconds:.2f} s. The old tables are in schema giftcert_old.")
 
 
-@main.command()
+@main.command(short_help="Take old attempts out of the ledger.")
 @click.option("--older-than", "days", type=click.IntRange(min=1), required=True, metavar="DAYS", help="Age in days.")
 @command
 def prune(settings: Settings, days: int) -> None:
@@ -228,7 +228,7 @@ def prune(settings: Settings, days: int) -> None:
     click.echo(f"{asyncio.run(prune(settings, timedelta(days=days)))} attempts pruned.")
 
 
-@main.command()
+@main.command(short_help="Send realistic signed traffic.")
 @click.option("--url", help="Where the ingress is. Default: this machine, INGRESS_PORT.")
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Webhooks to send.")
 @click.option(

@@ -234,8 +234,8 @@ async def _consumer(settings: Settings, topics: list[Topic]) -> list[Finding]:
 async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     # As one of the group, which it does not join: it subscribes to nothing.
     consumer = AIOKafkaConsumer(**reader_options(settings), group_id=settings.kafka_group_id, fetch_max_wait_ms=100)
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()
