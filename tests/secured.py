@@ -44,7 +44,7 @@ def secured() -> Iterator[tuple[Stack, Security]]:
         except StackError as missing:
             pytest.skip(f"needs Apache Kafka and a Postgres that has TLS: {missing}")
         try:
-            for command in marked_commands("run by a test"):
+            for command in marked_commands("rights"):
                 run_tool(stack, command)
             yield stack, security
         finally:
@@ -53,8 +53,8 @@ def secured() -> Iterator[tuple[Stack, Security]]:
 
 def marked_commands(mark: str) -> list[list[str]]:
     """Give the commands of the runbooks' block behind a mark, as arguments."""
-    found = re.search(rf"<!-- {mark} -->\s*```sh\n(.*?)```", RUNBOOKS.read_text(), re.DOTALL)
-    assert found, f"deploy/README.md has no block marked <!-- {mark} -->"
+    found = re.search(rf"<!-- run by a test: {mark} -->\s*```sh\n(.*?)```", RUNBOOKS.read_text(), re.DOTALL)
+    assert found, f"deploy/README.md has no block marked <!-- run by a test: {mark} -->"
     lines = found[1].replace("\\\n", " ").splitlines()
     return [shlex.split(line) for line in lines if line.strip()]
 

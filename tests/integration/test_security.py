@@ -22,7 +22,7 @@ from deploy.local.services import Service
 from deploy.local.stack import Stack
 from tests.certificates import write_authority
 from tests.databases import value
-from tests.secured import secret_files, secured
+from tests.secured import marked_commands, run_tool, secret_files, secured
 from tests.sender import SECRET
 from tests.services import commands, read, start_ingress, start_worker, wait_for, wait_for_metric
 
@@ -220,3 +220,10 @@ def test_missing_rights_on_kafka_are_found(deployed: Deployment, user: str, role
 
     assert result.exit_code == 1
     assert found in result.output
+
+
+def test_partitions_are_added_as_the_runbook_says(deployed: Deployment) -> None:
+    for command in marked_commands("partitions"):
+        run_tool(deployed.stack, command)
+
+    assert "giftcert.certificates: 12 partitions\n" in run(deployed.settings("giftledger-operator"), "topics").output
