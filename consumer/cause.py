@@ -70,7 +70,7 @@ def _judge_kafka(error: Exception) -> Cause:
         case KafkaConnectionError() | ConnectionResetError():
             return Cause(
                 "hangs up",
-                "Look at KAFKA_SECURITY_PROTOCOL: a port for TLS hangs up on plaintext, one for SASL without a user.",
+                "Look at KAFKA_SECURITY_PROTOCOL: is the port for TLS or plaintext, with a user or without?",
             )
     return Cause(
         f"cannot be reached: {_nature(error)}",
