@@ -95,7 +95,7 @@ def database_cause(error: BaseException) -> Cause | None:
         case OSError() | TimeoutError():
             return Cause(
                 f"cannot be reached: {_nature(error)}",
-                "Look at host, port and sslmode in DATABASE_URL, and at the network between here and there.",
+                "Look at host, port, sslmode and sslrootcert in DATABASE_URL, and at the network on the way.",
             )
     return None
 

@@ -141,7 +141,7 @@ def test_a_wrong_setting_for_kafka_is_named(deployed: Deployment, tmp_path: Path
 
 WRONG_DATABASE = {
     "another authority": ("sslrootcert={authority}", "sslrootcert={another}", "not to be trusted", "sslrootcert"),
-    "a file that is not there": ("sslrootcert={authority}", "sslrootcert=/nowhere", "/nowhere", "DATABASE_URL"),
+    "a file that is not there": ("sslrootcert={authority}", "sslrootcert=/nowhere", "FileNotFoundError", "sslrootcert"),
     "another password": ("app:app@", "app:wrong@", "refuses the user", "password"),
     "no TLS": ("sslmode=verify-full", "sslmode=disable", "refuses the user", "sslmode"),
     "another host": ("@127.0.0.1:", "@127.0.0.2:", "cannot be reached", "host"),
