@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test verify format soak chaos lock schema dictionary clean
+.PHONY: help setup demo up test verify format soak chaos licences lock schema dictionary clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ dictionary: $(READY) ## Write sql/README.md from the comments in the database
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" pyproject.toml
+
+licences: $(READY) ## Write deploy/LICENCES.md: what the dependencies at run time are licensed under
+	@$(BIN)/python -m tests.licences > deploy/LICENCES.md.new && mv deploy/LICENCES.md.new deploy/LICENCES.md
 
 lock: $(READY) ## Pin the dependencies again, with hashes
 	@$(LOCK) --upgrade --output-file deploy/requirements/runtime.txt

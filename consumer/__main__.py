@@ -10,7 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from consumer import log
 from consumer.errors import Fatal, Unavailable
@@ -65,6 +65,10 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError(str(error)) from None
         except (Fatal, Unavailable) as error:
             raise Failure(str(error)) from None
+        except KafkaConnectionError:
+            from consumer.cause import kafka_cause
+
+            raise Failure(f"Kafka at {asyncio.run(kafka_cause(settings))}") from None
         except KafkaError as error:
             raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {error}") from None
 
@@ -80,7 +84,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Serve POST /webhooks, and publish to Kafka.")
 @command
 def ingress(settings: Settings) -> None:
     """Serve POST /webhooks: verify the sender, publish to Kafka, answer."""
@@ -90,7 +94,7 @@ def ingress(settings: Settings) -> None:
     run(lambda stop: run_ingress(settings, stop))
 
 
-@main.command()
+@main.command(short_help="Apply the topics' events to Postgres.")
 @command
 def worker(settings: Settings) -> None:
     """Apply the topics' events to Postgres, as one member of the consumer group."""
@@ -100,7 +104,7 @@ def worker(settings: Settings) -> None:
     run(lambda stop: run_worker(settings, stop))
 
 
-@main.command()
+@main.command(short_help="Bring the database to this version.")
 @command
 def migrate(settings: Settings) -> None:
     """Bring the database to this version's tables, roles and reports. Safe to repeat."""
@@ -110,7 +114,7 @@ def migrate(settings: Settings) -> None:
     click.echo("The database is current.")
 
 
-@main.command()
+@main.command(short_help="Create the Kafka topics that are missing.")
 @command
 def topics(settings: Settings) -> None:
     """Create the Kafka topics that are missing, and show them all. Safe to repeat."""
@@ -120,7 +124,7 @@ def topics(settings: Settings) -> None:
         click.echo(f"{topic}: {partitions} partitions")
 
 
-@main.command()
+@main.command(short_help="Find what is wrong, and how to mend it.")
 @click.option(
     "--for",
     "role",
@@ -158,7 +162,7 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@main.group("dead-letters")
+@main.group("dead-letters", short_help="List, show and replay what could not be applied.")
 def dead_letters() -> None:
     """Look at what could not be applied, and send it back once the cause is mended."""
 
@@ -202,7 +206,7 @@ def dead_letters_replay(settings: Settings, places: tuple[str, ...], **options: 
     asyncio.run(replay_chosen(settings, wanted, dry_run=dry_run))
 
 
-@main.command()
+@main.command(short_help="Make the tables anew from the topics.")
 @click.option("--partial", is_flag=True, help="Go on although the topics no longer hold their beginning.")
 @click.option("--accept-differences", is_flag=True, help="Swap although the rebuilt tables differ from the live ones.")
 @click.option("--drop-old", is_flag=True, help="Only drop the tables that the last rebuild replaced.")
@@ -227,7 +231,7 @@ def rebuild(settings: Settings, *, partial: bool, accept_differences: bool, drop
     click.echo("The old tables are in schema giftcert_old until `giftledger rebuild --drop-old`.")
 
 
-@main.command()
+@main.command(short_help="Take old attempts out of the ledger.")
 @click.option("--older-than", "days", type=click.IntRange(min=1), required=True, metavar="DAYS", help="Age in days.")
 @command
 def prune(settings: Settings, days: int) -> None:
@@ -241,7 +245,7 @@ def prune(settings: Settings, days: int) -> None:
     click.echo(f"{asyncio.run(prune(settings, timedelta(days=days)))} attempts pruned.")
 
 
-@main.command()
+@main.command(short_help="Send realistic signed traffic.")
 @click.option("--url", help="Where the ingress is. Default: this machine, INGRESS_PORT.")
 @click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Webhooks to send.")
 @click.option(

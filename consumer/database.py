@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import asyncpg
 
+from consumer.cause import database_cause
+from consumer.errors import Fatal
 from consumer.settings import Settings
 from schemas.registry import FAMILIES
 
@@ -40,6 +42,16 @@ def pool(settings: Settings, *, size: int = 4) -> Pool:
             "idle_in_transaction_session_timeout": str(int(settings.database_timeout_seconds * 1000)),
         },
     )
+
+
+async def connect(settings: Settings) -> Connection:
+    """Connect once, for a command. Raises Fatal, naming the setting to look at, when that is to no avail."""
+    try:
+        return await asyncpg.connect(settings.database, server_settings={"search_path": SCHEMA})
+    except Exception as error:
+        if cause := database_cause(error):
+            raise Fatal(f"Postgres {cause}") from None
+        raise
 
 
 async def create_staging(connection: Connection) -> None:

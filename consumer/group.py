@@ -70,7 +70,6 @@ class Group:
     ) -> None:
         self.consumer = connect()
         self.joined = False
-        self.waiting_for: str | None = None
         self.revocations = 0
         self.settled = False
         # The next offset to be done, of the partitions of which something was fetched.
@@ -93,12 +92,11 @@ class Group:
                 async with asyncio.timeout(JOIN_TIMEOUT_SECONDS):
                     await self.consumer.start()
             except (KafkaError, OSError, TimeoutError) as error:
-                self.waiting_for = f"join: {type(error).__name__}"
                 log.warning("will retry", stage="join", error=type(error).__name__)
                 await pause(JOIN_AGAIN_SECONDS, self._stop)
             else:
                 self.consumer.subscribe(self._topics, listener=Listener(self))
-                self.joined, self.waiting_for = True, None
+                self.joined = True
                 return
 
     async def _replace(self, error: KafkaError) -> None:

@@ -216,7 +216,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
         reasons = {
             "not listening yet": not listening.is_set(),
             "shutting down": ingress.draining,
-            "Kafka cannot be reached": not publisher.ready,
+            f"Kafka {publisher.trouble or 'does not answer'}": not publisher.ready,
         }
         return [reason for reason, applies in reasons.items() if applies]
 

@@ -1,10 +1,11 @@
 """Kafka: how every client of ours is set up."""
 
+import ssl
 from typing import Any
 
 from aiokafka.helpers import create_ssl_context
 
-from consumer.settings import Settings
+from consumer.settings import Settings, SettingsError
 
 # The largest record that a dead-letter topic must hold: an original of a topic's default limit, and its headers.
 MAX_RECORD_BYTES = 4 * 1024 * 1024
@@ -17,19 +18,28 @@ REQUEST_TIMEOUT_MS = 10_000
 
 
 def connection_options(settings: Settings) -> dict[str, Any]:
-    """Give the options that producers, consumers and admin clients share."""
+    """Give the options that producers, consumers and admin clients share. Raises SettingsError."""
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
         "client_id": "giftledger",
         "security_protocol": settings.kafka_security_protocol,
     }
     if settings.kafka_security_protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(cafile=settings.kafka_ssl_cafile)
+        options["ssl_context"] = _ssl_context(settings.kafka_ssl_cafile)
     if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_password:
         options["sasl_mechanism"] = settings.kafka_sasl_mechanism
         options["sasl_plain_username"] = settings.kafka_sasl_username
         options["sasl_plain_password"] = settings.kafka_sasl_password.reveal()
     return options
+
+
+def _ssl_context(cafile: str | None) -> ssl.SSLContext:
+    try:
+        context: ssl.SSLContext = create_ssl_context(cafile=cafile)
+    except OSError as error:  # of which ssl.SSLError is one
+        reason = "holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise SettingsError(f"KAFKA_SSL_CAFILE: {cafile}: {reason}") from None
+    return context
 
 
 def producer_options(settings: Settings) -> dict[str, Any]:

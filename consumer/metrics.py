@@ -29,7 +29,7 @@ webhook_reserialised = Counter(
 )
 connections_closed = Counter(
     "giftcert_connections_closed",
-    "Connections that the ingress closed before a request: idle, connections, head_too_slow, head_too_large.",
+    "Connections that the ingress closed before a request: idle, connections, head_too_slow, head_too_large, not_http.",
     ["reason"],
 )
 messages_sent = Counter("giftcert_messages_sent", "Records acknowledged by Kafka.", ["topic"])

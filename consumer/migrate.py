@@ -7,9 +7,8 @@ import sysconfig
 from importlib.resources import as_file, files
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import asyncpg
-
 from consumer import reporting
+from consumer.database import connect
 from consumer.errors import Fatal
 from consumer.settings import Settings
 
@@ -18,9 +17,9 @@ _TABLE_OF_MIGRATIONS = "giftcert.schema_migration"
 
 async def migrate(settings: Settings) -> None:
     """Apply the migrations that are missing, then (re)create the reports. Raises Fatal with dbmate's own words."""
-    dbmate(settings.database, "migrate")
-    connection = await asyncpg.connect(settings.database)
+    connection = await connect(settings)  # first: it names the setting that is wrong, dbmate does not
     try:
+        dbmate(settings.database, "migrate")
         await reporting.install(connection)
     finally:
         await connection.close()

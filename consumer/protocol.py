@@ -60,6 +60,9 @@ class Bounded(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(431, "Request Header Fields Too Large", "The head is too large", "head_too_large")
 
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's answer, in the form of all others
+        self._refuse(400, "Bad Request", "This is no HTTP request", "not_http")
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._head_timer is None:

@@ -7,9 +7,7 @@ changes nothing. Not wanted where an auditor asks which attempt brought an event
 
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
-
-from consumer.database import SCHEMA, statement
+from consumer.database import connect, statement
 from consumer.progress import progress
 from consumer.settings import Settings
 
@@ -20,7 +18,7 @@ PAGES = 256
 async def prune(settings: Settings, older_than: timedelta) -> int:
     """Delete attempts that were received longer ago than ``older_than``; give their number."""
     before = datetime.now(UTC) - older_than
-    connection = await asyncpg.connect(settings.database, server_settings={"search_path": SCHEMA})
+    connection = await connect(settings)
     try:
         pages = await connection.fetchval(
             "SELECT pg_relation_size('webhook_attempt') / current_setting('block_size')::bigint"

@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 
 from consumer import metrics
 from consumer.bounds import give_up, within
+from consumer.cause import Cause, kafka_cause
 from consumer.errors import Unavailable, Verdict, kafka_verdict
 from consumer.kafka import producer_options
 from consumer.settings import Settings
@@ -44,12 +45,15 @@ class Publisher:
     """The way to Kafka: it bears a broker that is away, at the start and later."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._options = producer_options(settings)
         self._producer: Producer | None = None
         self._retired: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
         self._answered_at = time.monotonic()
         self.connected = False
+        # Why Kafka cannot be reached, as it was when it was lost.
+        self.trouble: Cause | None = None
 
     @classmethod
     @asynccontextmanager
@@ -93,9 +97,13 @@ class Publisher:
     async def _keep_connected(self) -> None:
         while True:
             connected = await self._probe()
-            if connected != self.connected:
-                log.info("kafka connected") if connected else log.warning("kafka cannot be reached")
+            if connected and not self.connected:
+                self.trouble = None
+                log.info("kafka connected")
             self.connected = connected
+            if not connected and self.trouble is None:
+                self.trouble = await kafka_cause(self._settings)
+                log.warning("kafka cannot be reached", cause=str(self.trouble))
             await asyncio.sleep(PROBE_SECONDS)
 
     async def _probe(self) -> bool:
@@ -109,10 +117,8 @@ class Publisher:
                 if self._producer is None:
                     self._producer = await Producer.connect(self._options)
                 answered = await self._producer.answers()
-        except Exception as error:  # noqa: BLE001 - whatever it is: if this ended, nothing would ever connect again
+        except Exception:  # noqa: BLE001 - whatever it is: if this ended, nothing would ever connect again
             answered = False
-            if kafka_verdict(error) is Verdict.UNKNOWN:
-                log.warning("kafka cannot be asked", error=type(error).__name__)
         if answered:
             self._answered_at = time.monotonic()
         return answered

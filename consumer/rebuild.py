@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from consumer import reporting
 from consumer.apply import apply
-from consumer.database import SCHEMA, Connection, create_staging, empty_staging, statement
+from consumer.database import SCHEMA, Connection, connect, create_staging, empty_staging, statement
 from consumer.decode import Record, decode
 from consumer.errors import Fatal
 from consumer.isolate import isolate
@@ -188,7 +188,7 @@ async def _alone(settings: Settings) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def _connected(settings: Settings) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(settings.database, server_settings={"search_path": SCHEMA})
+    connection = await connect(settings)
     try:
         await create_staging(connection)
         yield connection

@@ -53,8 +53,8 @@ async def scanning(settings: Settings, topics: Sequence[str], start: Positions |
     """
     # At the end of a partition the scan waits for an answer without records: let it come soon.
     consumer = AIOKafkaConsumer(**reader_options(settings), fetch_max_wait_ms=50)
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = [
             TopicPartition(topic, number)
             for topic, numbers in (await existing_partitions(settings, topics)).items()

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -149,6 +149,11 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
         return f"{self.topic_prefix}.{name}"
 
 
+_CHOICES = {
+    field.encode_name: get_args(field.type)
+    for field in msgspec.structs.fields(Settings)
+    if get_origin(field.type) is Literal
+}
 _SECRETS = ("KAFKA_SASL_PASSWORD", "DATABASE_URL", "WEBHOOK_SIGNING_KEYS")
 
 
@@ -162,7 +167,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         return msgspec.convert(given, Settings, strict=False, dec_hook=_convert)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
-        raise SettingsError(f"{path.rstrip('`')}: {reason}" if path else reason) from None
+        name = path.rstrip("`")
+        if choices := _CHOICES.get(name):
+            reason = f"must be one of {', '.join(choices)}"
+        raise SettingsError(f"{name}: {reason}" if name else reason) from None
 
 
 def _is_postgres_url(url: str) -> bool:

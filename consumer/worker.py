@@ -18,10 +18,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from consumer import metrics
 from consumer.apply import apply
 from consumer.bounds import give_up, pause, within
+from consumer.cause import database_cause
 from consumer.database import Connection, Pool, pool, publish_settings
 from consumer.deadletter import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters
 from consumer.decode import Record, decode
-from consumer.errors import Verdict, database_verdict
+from consumer.errors import Fatal, Verdict, database_verdict
 from consumer.figures import watch_figures
 from consumer.group import Group, Moved, Stopped
 from consumer.isolate import isolate
@@ -150,17 +151,18 @@ class Life:
         self.pulse = Pulse(settings.worker_stall_seconds)
         self.waiting_for: str | None = "start"
         self.worker: Worker | None = None
+        self.publisher: Publisher | None = None
 
     def wait_for(self, what: str) -> None:
         self.waiting_for = what
 
     def reasons_to_wait(self) -> list[str]:
         """Say why the worker is not ready."""
-        if self.worker is None:
+        if self.worker is None or self.publisher is None:
             return [str(self.waiting_for)]
-        group, patience = self.worker.group, self.worker.patience
-        unassigned = None if group.settled else "no partitions assigned"
-        return [reason for reason in (patience.waiting_for, group.waiting_for, unassigned) if reason]
+        kafka = self.publisher.trouble and f"Kafka {self.publisher.trouble}"
+        unassigned = None if self.worker.group.settled else "no partitions assigned"
+        return [reason for reason in (self.worker.patience.waiting_for, kafka, unassigned) if reason]
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
@@ -192,7 +194,7 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
     )
     worker = Worker(settings, group, connections, DeadLetters(settings, publisher))
     try:
-        life.worker = worker
+        life.worker, life.publisher = worker, publisher
         await group.join()
         first = TopicPartition(settings.topic(CERTIFICATES.topic), 0)
         await _first_of(
@@ -225,10 +227,13 @@ async def connected(settings: Settings, life: Life) -> "AsyncIterator[Pool | Non
         try:
             connections = await _connect(settings)
         except Exception as error:
+            cause = database_cause(error)
             if database_verdict(error) is not Verdict.TRANSIENT:
+                if cause:
+                    raise Fatal(f"Postgres {cause}") from None
                 raise
-            life.wait_for(f"connect: {type(error).__name__}")
-            log.warning("will retry", stage="connect", error=type(error).__name__)
+            life.wait_for(f"connect: Postgres {cause or type(error).__name__}")
+            log.warning("will retry", stage="connect", error=type(error).__name__, cause=cause and str(cause))
             await pause(CONNECT_AGAIN_SECONDS, life.stop)
     try:
         yield connections

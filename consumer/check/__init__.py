@@ -3,23 +3,19 @@
 Nothing is changed and nothing is published. Each finding says how to mend it.
 """
 
-from typing import Literal
-
 from consumer.check.broker import check_broker
 from consumer.check.configuration import check_settings
 from consumer.check.database import check_database
-from consumer.check.finding import Finding, Level
+from consumer.check.finding import Finding, Level, Role
 from consumer.settings import Settings
 
 __all__ = ["Finding", "Level", "Role", "check"]
-
-Role = Literal["all", "ingress", "worker"]
 
 
 async def check(settings: Settings, role: Role = "all") -> list[Finding]:
     """Give the findings for the process that these settings are for: an ingress has no database, a worker no keys."""
     findings = check_settings(settings, webhooks=role != "worker")
-    findings += await check_broker(settings)
+    findings += await check_broker(settings, role)
     if role != "ingress":
         findings += await check_database(settings)
     return findings

@@ -1,9 +1,8 @@
 """Check the broker: reachable, the topics as they should be, the producer as it is set, the clocks together."""
 
 import asyncio
-import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,11 +11,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, for_code
 
-from consumer.check.finding import Finding, ok, problem, warning
+from consumer.cause import kafka_cause
+from consumer.check.finding import Finding, Role, ok, problem, warning
 from consumer.kafka import MAX_RECORD_BYTES, producer_options, reader_options
 from consumer.settings import Settings
 from consumer.topics import admin
-from schemas.registry import DEAD_LETTER, TOPICS
+from schemas.registry import DEAD_LETTER, FAMILIES, TOPICS, UNROUTED
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
@@ -28,27 +28,28 @@ CLOCK_SECONDS = 5.0
 
 Topic = dict[str, Any]
 
+_FAMILIES = tuple(family.topic for family in FAMILIES)
+_TOPICS_OF: dict[Role, Sequence[str]] = {
+    "all": TOPICS,
+    "ingress": (*_FAMILIES, UNROUTED),
+    "worker": (*_FAMILIES, DEAD_LETTER),
+}
+_READ_BY: dict[Role, Sequence[str]] = {"all": TOPICS, "ingress": (), "worker": _FAMILIES}
 
-async def check_broker(settings: Settings) -> list[Finding]:
-    """Look at Kafka as ingress and worker will."""
+
+async def check_broker(settings: Settings, role: Role = "all") -> list[Finding]:
+    """Look at Kafka as the process will: each needs to see its own topics only, and an ingress reads none."""
     where = settings.kafka_bootstrap_servers
     try:
         async with asyncio.timeout(CONNECT_SECONDS), admin(settings) as client:
             brokers = (await client.describe_cluster())["brokers"]
             # To ask for a topic by name may create it.
-            wanted = {settings.topic(topic) for topic in TOPICS}
+            wanted = {settings.topic(topic) for topic in _TOPICS_OF[role]}
             there = sorted(wanted & set(await client.list_topics()))
             described = await client.describe_topics(there) if there else []
             configured = await _configurations(client, there)
-    except (KafkaError, OSError, TimeoutError, ssl.SSLError) as error:
-        return [
-            problem(
-                "Kafka",
-                f"{where} cannot be reached: {type(error).__name__}",
-                "Look at KAFKA_BOOTSTRAP_SERVERS, at KAFKA_SECURITY_PROTOCOL (a TLS port hangs up on plaintext), at "
-                "KAFKA_SASL_* and KAFKA_SSL_CAFILE, and at the network between here and there.",
-            )
-        ]
+    except (KafkaError, OSError):
+        return [problem("Kafka", *await kafka_cause(settings))]
     findings = [ok("Kafka", f"{where}: {len(brokers)} broker{'s' * (len(brokers) != 1)}")]
     findings += [
         problem(f"topic {name}", "does not exist, or this user may not see it", "giftledger topics")
@@ -58,7 +59,10 @@ async def check_broker(settings: Settings) -> list[Finding]:
         about = judge_topic(settings, topic, configured.get(topic["topic"], {}), len(brokers))
         findings += about or [ok(f"topic {topic['topic']}", f"{len(topic['partitions'])} partitions")]
     findings += await _producer(settings)
-    return findings + await _clocks(settings, [topic for topic in described if not topic["error_code"]])
+    if role == "ingress":
+        return findings
+    read = {settings.topic(topic) for topic in _READ_BY[role]}
+    return findings + await _consumer(settings, [topic for topic in described if topic["topic"] in read])
 
 
 async def _configurations(client: AIOKafkaAdminClient, topics: list[str]) -> dict[str, dict[str, str]]:
@@ -189,8 +193,8 @@ async def _closed(producer: AIOKafkaProducer) -> None:
         await producer.client.close()
 
 
-async def _clocks(settings: Settings, topics: list[Topic]) -> list[Finding]:
-    """Look for records from the future: their producer's clock, or this one, is wrong."""
+async def _consumer(settings: Settings, topics: list[Topic]) -> list[Finding]:
+    """Read, and look for records from the future: their producer's clock, or this one, is wrong."""
     ahead = 0.0
     try:
         async with asyncio.timeout(CONNECT_SECONDS), _reader(settings) as consumer:
@@ -198,12 +202,15 @@ async def _clocks(settings: Settings, topics: list[Topic]) -> list[Finding]:
                 TopicPartition(topic["topic"], partition["partition"])
                 for topic in topics
                 for partition in topic["partitions"]
+                if not topic["error_code"]
             ]
             consumer.assign(partitions)
             for partition, end in (await consumer.end_offsets(partitions)).items():
                 consumer.seek(partition, max(0, end - 1))
             for records in (await consumer.getmany(timeout_ms=1000)).values():
                 ahead = max(ahead, *(record.timestamp / 1000 - time.time() for record in records))
+            for partition in partitions[:1]:
+                await consumer.committed(partition)
     except (KafkaError, OSError, TimeoutError) as error:
         return [
             problem(
@@ -225,9 +232,10 @@ async def _clocks(settings: Settings, topics: list[Topic]) -> list[Finding]:
 
 @asynccontextmanager
 async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(**reader_options(settings), fetch_max_wait_ms=100)
-    await consumer.start()
+    # As one of the group, which it does not join: it subscribes to nothing.
+    consumer = AIOKafkaConsumer(**reader_options(settings), group_id=settings.kafka_group_id, fetch_max_wait_ms=100)
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()

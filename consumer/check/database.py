@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import asyncpg
 
+from consumer.cause import database_cause
 from consumer.check.finding import Finding, ok, problem, warning
 from consumer.database import SCHEMA, Connection
 from consumer.settings import Settings, SettingsError
@@ -34,14 +35,10 @@ async def check_database(settings: Settings) -> list[Finding]:
     except SettingsError:
         remedy = "Give it, for example postgresql://giftledger@localhost:5432/giftledger; or check --for ingress."
         return [problem("DATABASE_URL", "is not set", remedy)]
-    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-        return [problem("Postgres", f"refuses the user: {error}", "Look at user and password in DATABASE_URL.")]
-    except asyncpg.InvalidCatalogNameError as error:
-        return [problem("Postgres", str(error), "CREATE DATABASE, or name the right one in DATABASE_URL.")]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        reason = f"cannot be reached: {type(error).__name__}"
-        remedy = "Look at host, port and sslmode in DATABASE_URL, and at the network between here and there."
-        return [problem("Postgres", reason, remedy)]
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        cause = database_cause(error)
+        what, remedy = cause or (f"answers with {type(error).__name__}: {error}", "Look at the server's log.")
+        return [problem("Postgres", what, remedy)]
     try:
         return await _connected(connection, settings)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

@@ -1,8 +1,12 @@
 """What a check finds."""
 
 from enum import StrEnum
+from typing import Literal
 
 from msgspec import Struct
+
+# Which process the check is for.
+Role = Literal["all", "ingress", "worker"]
 
 
 class Level(StrEnum):

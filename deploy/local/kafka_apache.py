@@ -42,20 +42,28 @@ class ApacheKafka(ChildBroker):
     """Everything Kafka does, on one node. Topics, records and offsets survive a kill.
 
     `properties` override server.properties; those that list listeners (say a SASL_SSL one for a test) are
-    added to ours, because the plaintext listener is how we see that the broker is ready.
+    added to ours, because the plaintext listener is how we see that the broker is ready. `users` (name →
+    password) are there from the first start, for SCRAM.
     """
 
     supports_idempotence = True
     keeps_data = True
 
-    def __init__(self, folder: Path, class_path: ClassPath, properties: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        class_path: ClassPath,
+        properties: Mapping[str, str],
+        users: Mapping[str, str] | None = None,
+    ) -> None:
         port = free_port()
+        self.class_path = class_path
         self._folder = folder / "kafka"
         self._properties = _server_properties(self._folder / "data", port, properties)
         name = f"Apache Kafka {class_path.kafka_version}"
         process = Process(
             name=name,
-            command=["sh", "-c", self._script(class_path.java)],
+            command=["sh", "-c", self._script(class_path.java, users or {})],
             log=folder / "kafka.log",
             env={"CLASSPATH": class_path.jars},
             cwd=self._folder,
@@ -68,14 +76,19 @@ class ApacheKafka(ChildBroker):
         (self._folder / "server.properties").write_text("".join(lines))
         super().launch()
 
-    def _script(self, java: str) -> str:
+    def _script(self, java: str, users: Mapping[str, str]) -> str:
         options = [
             *_JVM,
             f"-Djava.io.tmpdir={self._folder / 'tmp'}",  # native codecs are unpacked there
             f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",
         ]
         jvm = shlex.join([java, *options])
-        form = f"{jvm} kafka.tools.StorageTool format -t {_CLUSTER_ID} -c server.properties"
+        scram = shlex.join(
+            part
+            for user, password in users.items()
+            for part in ("--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]")
+        )
+        form = f"{jvm} kafka.tools.StorageTool format -t {_CLUSTER_ID} -c server.properties {scram}"
         return f"test -e data/meta.properties || {form} && exec {jvm} kafka.Kafka server.properties"
 
 

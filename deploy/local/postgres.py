@@ -12,6 +12,7 @@ import asyncpg
 from deploy.local.databases import Databases
 from deploy.local.postgres_programs import Programs
 from deploy.local.processes import Process, StackError, alive, output_of, state
+from deploy.local.security import Security
 from deploy.local.waiting import free_port, wait_for
 
 _INITDB_SECONDS = 60
@@ -32,10 +33,18 @@ class Postgres(Databases):
     """A server of our own. Its data survive kill(), stop() and a new start(), also by another process.
 
     `durable=False` gives durability up for speed. Where we are root, it runs as nobody, and `folder` must be
-    reachable for everyone (StackError says so).
+    reachable for everyone (StackError says so). With `security`, connections without TLS are refused.
     """
 
-    def __init__(self, folder: Path, programs: Programs, *, durable: bool = True, port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        programs: Programs,
+        *,
+        durable: bool = True,
+        port: int | None = None,
+        security: Security | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._programs = programs
         self._data = folder / "data"
@@ -47,8 +56,11 @@ class Postgres(Databases):
         self.name = f"PostgreSQL {self.version}"
         self.port = port or free_port()
         password = self._password_file.read_text()
-        super().__init__(f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{_DATABASE}")
+        options = f"?{security.database_options()}" if security else ""
+        super().__init__(f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{_DATABASE}{options}")
         settings = _SETTINGS | {"port": str(self.port)} | ({} if durable else _NOT_DURABLE)
+        if security:
+            settings |= self._with_tls(folder, security)
         self.process = Process(
             name=self.name,
             command=[
@@ -106,6 +118,15 @@ class Postgres(Databases):
 
     def resume(self) -> None:
         self._signal(SIGCONT)
+
+    def _with_tls(self, folder: Path, security: Security) -> dict[str, str]:
+        identity, rules = folder / "identity.pem", folder / "pg_hba.conf"
+        identity.touch(mode=0o600)
+        identity.write_bytes(security.identity.read_bytes())
+        rules.write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
+        for path in (identity, rules):
+            self._programs.give(path)
+        return {"ssl": "on", "ssl_cert_file": str(identity), "ssl_key_file": str(identity), "hba_file": str(rules)}
 
     def _initialise(self) -> None:
         draft = self._data.with_name("data.unfinished")

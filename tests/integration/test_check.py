@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from consumer.__main__ import main
 from consumer.check import Finding, Level, check
-from consumer.check.broker import judge_topic
+from consumer.check.broker import check_broker, judge_topic
 from consumer.check.configuration import check_settings
 from consumer.check.database import RIGHTS, check_database, judge_clock
 from consumer.kafka import producer_options
@@ -187,7 +187,7 @@ async def test_a_record_from_the_future(environment: dict[str, str]) -> None:
     ahead = int((time.time() + 600) * 1000)
     await producer.send_and_wait(settings.topic("unrouted"), b"{}", timestamp_ms=ahead)
     await producer.stop()
-    found = about(await check(settings, "ingress"), "clock")
+    found = about(await check_broker(settings), "clock")
     assert found.level is Level.PROBLEM
     assert "ahead" in found.message
 

@@ -15,7 +15,7 @@ from consumer.traffic import Truth, documented, period
 from consumer.traffic.examples import CERTIFICATE_CREATED
 from deploy.local.stack import Stack
 from tests.records import header, published
-from tests.services import commands, deployment, start_ingress, start_worker, wait_for_metric
+from tests.services import commands, deployment, start_ingress, start_worker, wait_for, wait_for_metric
 
 COUNT = 400
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -103,12 +103,20 @@ def test_one_wide_event_a_batch_and_one_a_refused_webhook(run: Run) -> None:
         assert all({"status", "reason", "detail"} <= event.keys() for event in refused)
 
 
-def test_a_trace_goes_from_the_request_into_the_record(stack: Stack) -> None:
-    environment = deployment(stack)
+def test_a_trace_goes_from_the_request_into_the_record_and_into_the_workers_log(
+    stack: Stack, database_url: str
+) -> None:
+    environment = deployment(stack, DATABASE_URL=database_url, LOG_FORMAT="json")
+    (stack.folder / "worker.log").unlink(missing_ok=True)
     with commands(stack, environment) as giftledger:
         giftledger.run("topics")
         _, sender = start_ingress(giftledger)
         body = CERTIFICATE_CREATED.encode()
         assert sender.post(body, {"traceparent": TRACEPARENT}).status == 200
         record = published(load(environment), json.loads(body)["attemptId"])
+        log = start_worker(giftledger).process.log
+        wait_for(lambda: "batch applied" in log.read_text(), "the batch in the worker's log")
+        giftledger.stop()
+    batches = [event for event in map(json.loads, log.read_text().splitlines()) if event["event"] == "batch applied"]
     assert header(record, "traceparent") == TRACEPARENT
+    assert [batch["traceparents"] for batch in batches] == [[TRACEPARENT]]

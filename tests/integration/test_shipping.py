@@ -10,8 +10,9 @@ import pwd
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +24,11 @@ from consumer.simulate import simulate
 from consumer.traffic import Truth
 from deploy.local.comparison import compare
 from deploy.local.processes import Process
+from deploy.local.security import Security
 from deploy.local.services import Service
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port
+from tests.secured import secret_files, secured
 from tests.services import deployment, wait_for_metric
 
 ROOT = Path(__file__).parents[2]
@@ -41,13 +44,18 @@ class Shipped(NamedTuple):
     user: tuple[int, int]
     stack: Stack
     environment: dict[str, str]
+    security: Security | None
     ways_down: ExitStack
 
     def start(self, name: str, arguments: list[str], settings: Mapping[str, str]) -> Process:
-        """Start a command as the other user, from an empty folder, with nothing in its environment but settings."""
+        """Start a command as the other user, from an empty folder, with nothing in its environment but settings.
+
+        The secrets among them are in files.
+        """
+        given = secret_files(self.stack.folder, settings, self.user)
         process = Process(
             name=name,
-            command=["env", "-i", *(f"{key}={value}" for key, value in settings.items()), self.program, *arguments],
+            command=["env", "-i", *(f"{key}={value}" for key, value in given.items()), self.program, *arguments],
             log=self.stack.folder / f"shipped-{name}.log",
             cwd=Path("/"),
             user=self.user,
@@ -59,15 +67,20 @@ class Shipped(NamedTuple):
     def program(self) -> str:
         return str(self.folder / "bin" / "giftledger")
 
-    def run(self, *arguments: str, **settings: str) -> str:
+    def run(self, *arguments: str, user: str = "operator", **settings: str) -> str:
         """Run a command to its end; give what it printed."""
-        process = self.start("-".join(arguments), list(arguments), {**self.environment, **settings})
+        process = self.start("-".join(arguments), list(arguments), self.settings(user, **settings))
         assert process.wait(60) == 0, process.tail()
         return process.log.read_text()
 
+    def settings(self, user: str, **settings: str) -> dict[str, str]:
+        """Give the settings of a process, which has a Kafka user of its own where Kafka knows users."""
+        kafka = self.security.kafka_settings(f"giftledger-{user}") if self.security else {}
+        return {**self.environment, **kafka, **settings}
+
     def service(self, command: str, **settings: str) -> Service:
         port = free_port()
-        process = self.start(command, [command], {**self.environment, "ADMIN_PORT": str(port), **settings})
+        process = self.start(command, [command], self.settings(command, ADMIN_PORT=str(port), **settings))
         service = Service(process, port)
         service.wait_until_ready()
         return service
@@ -85,19 +98,32 @@ def python_for_everyone() -> str:
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Iterator[Shipped]:
-    """Install, on a stack of its own whose database users are compose's."""
+def installation() -> Iterator[Path]:
+    """Install where everyone can read and nobody write, as in the image."""
     if os.geteuid() != 0:
         pytest.skip("only root can run a command as somebody else")
-    nobody = pwd.getpwnam("nobody")
     python = python_for_everyone()
-    with Stack(broker=os.environ.get("BROKER"), durable=False) as stack, ExitStack() as ways_down:
-        folder = stack.folder / "opt"
+    with tempfile.TemporaryDirectory(prefix="giftledger-") as name:
+        Path(name).chmod(0o711)
+        folder = Path(name) / "opt"
         subprocess.run(  # noqa: S603 - our own script
             [ROOT / "deploy" / "install.sh", folder], env={**os.environ, "PYTHON": python}, check=True, timeout=300
         )
-        # Nobody else's to write, and readable by everyone, as in the image.
         subprocess.run(["chmod", "-R", "a-w,a+rX", folder], check=True)  # noqa: S603, S607
+        yield folder
+
+
+@contextmanager
+def in_the_clear() -> Iterator[tuple[Stack, None]]:
+    with Stack(broker=os.environ.get("BROKER"), durable=False) as stack:
+        yield stack, None
+
+
+@pytest.fixture(scope="module", params=[in_the_clear, secured], ids=["in the clear", "over TLS and SASL"])
+def shipped(request: pytest.FixtureRequest, installation: Path) -> Iterator[Shipped]:
+    """Run from the installation, on a stack of its own whose database users are compose's."""
+    nobody = pwd.getpwnam("nobody")
+    with request.param() as (stack, security), ExitStack() as ways_down:
         for statement in (ROOT / "deploy" / "postgres" / "users.sql").read_text().split(";\n"):
             if statement.strip():
                 stack.postgres.execute(
@@ -105,7 +131,10 @@ def shipped() -> Iterator[Shipped]:
                 )
         environment = deployment(stack, WEBHOOK_SIGNING_KEYS=f"test={SIGNING_KEY}")
         environment["DATABASE_URL"] = stack.postgres.url("shipped", user="worker", password="local")
-        yield Shipped(folder, (nobody.pw_uid, nobody.pw_gid), stack, environment, ways_down)
+        if security:  # the rights are for the names that are the defaults
+            del environment["TOPIC_PREFIX"], environment["KAFKA_GROUP_ID"]
+        user = (nobody.pw_uid, nobody.pw_gid)
+        yield Shipped(installation, user, stack, environment, security, ways_down)
 
 
 def test_the_installation_has_nothing_of_this_tree(shipped: Shipped) -> None:
@@ -135,7 +164,7 @@ def test_somebody_who_may_change_nothing_does_the_demos_work(shipped: Shipped) -
     done = truth.attempts + truth.duplicates + truth.dead_lettered
     wait_for_metric(worker, "giftcert_messages_processed_total", done)
     # As the users that do it in earnest: the check is the worker's, the reading Grafana's.
-    found = shipped.run("check")
+    found = shipped.run("check", "--for", "worker", user="worker")
     assert re.search(r"^ok +rights: worker ", found, re.MULTILINE), found
     assert "problem" not in found
     asyncio.run(_agrees(shipped, truth))

@@ -258,3 +258,7 @@ def test_only_secrets_may_come_from_files(tmp_path: Path) -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(AttributeError):
         Settings().ingress_port = 1  # type: ignore[misc]
+
+
+def test_a_setting_that_is_one_of_a_few_says_which() -> None:
+    assert refusal(LOG_LEVEL="loud") == "LOG_LEVEL: must be one of debug, info, warning, error"
