@@ -229,6 +229,28 @@ COMMENT ON COLUMN giftcert.webhook_attempt.applied_at IS 'When the transaction t
 
 COMMENT ON COLUMN giftcert.webhook_attempt.outcome IS 'applied: newer than the state it met; stale: older than that, entered only the history; resend: its event was known from another attempt.';
 
+CREATE TABLE reporting_internal.certificate_purchase (
+    occurred_at timestamp with time zone NOT NULL,
+    emitted_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    face_value bigint NOT NULL,
+    price bigint,
+    total bigint,
+    livemode boolean NOT NULL,
+    certificate_id text NOT NULL COLLATE pg_catalog."C",
+    event_id text NOT NULL COLLATE pg_catalog."C",
+    agency_id text,
+    station_id text,
+    station_name text,
+    station_time_zone text,
+    station_currency_code text,
+    display_currency_code text
+);
+
+ALTER TABLE reporting_internal.certificate_purchase OWNER TO giftledger_owner;
+
+COMMENT ON TABLE reporting_internal.certificate_purchase IS 'The purchase of each certificate whose webhook arrived: the first created event of its history.';
+
 ALTER TABLE ONLY giftcert.account_currency
     ADD CONSTRAINT account_currency_pkey PRIMARY KEY (account_id);
 
@@ -249,6 +271,9 @@ ALTER TABLE ONLY giftcert.time_zone
 
 ALTER TABLE ONLY giftcert.webhook_attempt
     ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (attempt_id, livemode);
+
+ALTER TABLE ONLY reporting_internal.certificate_purchase
+    ADD CONSTRAINT certificate_purchase_pkey PRIMARY KEY (certificate_id, livemode);
 
 CREATE UNIQUE INDEX webhook_attempt_definition_event ON giftcert.webhook_attempt USING btree (entity_id, event_id, livemode) WHERE ((event ~~ 'giftcertificates.%'::text) AND (outcome <> 'resend'::giftcert.attempt_outcome));
 

@@ -10,6 +10,7 @@ RETURNS TABLE (
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET work_mem = '256MB'
+SET hash_mem_multiplier = 8
 SET jit = off
 AS $$
     WITH standing AS (
@@ -23,18 +24,29 @@ AS $$
         ORDER BY certificate_id, occurred_at DESC, emitted_at DESC, kind DESC, event_id DESC
     ),
 
+    -- The first created event that was known then: mostly the one that is the first now.
     purchase AS (
-        SELECT DISTINCT ON (certificate_id)
-            certificate_id,
-            balance AS face_value,
-            price,
-            station_currency_code,
-            display_currency_code
-        FROM giftcert.certificate_history
-        WHERE livemode = {livemode}
-            AND kind = 'created'
-            AND received_at <= known_at
-        ORDER BY certificate_id, livemode, occurred_at, emitted_at, event_id
+        SELECT certificate_id, face_value, price, station_currency_code, display_currency_code
+        FROM reporting_internal.certificate_purchase
+        WHERE livemode = {livemode} AND received_at <= known_at
+
+        UNION ALL
+
+        SELECT late.certificate_id, earlier.*
+        FROM standing
+        JOIN reporting_internal.certificate_purchase AS late
+            ON late.certificate_id = standing.certificate_id AND late.livemode = {livemode}
+        CROSS JOIN LATERAL (
+            SELECT history.balance, history.price, history.station_currency_code, history.display_currency_code
+            FROM giftcert.certificate_history AS history
+            WHERE history.certificate_id = late.certificate_id
+                AND history.livemode = {livemode}
+                AND history.kind = 'created'
+                AND history.received_at <= known_at
+            ORDER BY history.occurred_at, history.emitted_at, history.event_id
+            LIMIT 1
+        ) AS earlier
+        WHERE late.received_at > known_at
     ),
 
     -- The rules of certificate_state, with what was known then. Of definitions and settings only the present is known.

@@ -68,6 +68,6 @@ SELECT
     certificate.station_id AS last_station_id,
     certificate.station_name AS last_station_name
 FROM giftcert.certificate
-LEFT JOIN reporting_internal.purchase USING (certificate_id, livemode)
+LEFT JOIN reporting_internal.certificate_purchase AS purchase USING (certificate_id, livemode)
 LEFT JOIN giftcert.definition USING (definition_id, livemode)
 LEFT JOIN giftcert.account_currency ON account_currency.account_id = certificate.account_id;
