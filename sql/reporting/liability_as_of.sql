@@ -27,14 +27,14 @@ AS $$
     -- The first created event that was known then: mostly the one that is the first now.
     purchase AS (
         SELECT certificate_id, face_value, price, station_currency_code, display_currency_code
-        FROM reporting_internal.certificate_purchase
-        WHERE livemode = {livemode} AND received_at <= known_at
+        FROM reporting_internal.certificate_digest
+        WHERE livemode = {livemode} AND purchase_received_at <= known_at
 
         UNION ALL
 
         SELECT late.certificate_id, earlier.*
         FROM standing
-        JOIN reporting_internal.certificate_purchase AS late
+        JOIN reporting_internal.certificate_digest AS late
             ON late.certificate_id = standing.certificate_id AND late.livemode = {livemode}
         CROSS JOIN LATERAL (
             SELECT history.balance, history.price, history.station_currency_code, history.display_currency_code
@@ -46,7 +46,7 @@ AS $$
             ORDER BY history.occurred_at, history.emitted_at, history.event_id
             LIMIT 1
         ) AS earlier
-        WHERE late.received_at > known_at
+        WHERE late.purchase_received_at > known_at
     ),
 
     -- The rules of certificate_state, with what was known then. Of definitions and settings only the present is known.
@@ -87,7 +87,7 @@ AS $$
             reporting_internal.at_consideration(standing.balance, purchase.price, purchase.face_value)
                 AS balance_at_consideration
         FROM standing
-        JOIN giftcert.certificate
+        JOIN reporting_internal.certificate_digest AS certificate
             ON certificate.certificate_id = standing.certificate_id AND certificate.livemode = {livemode}
         LEFT JOIN purchase ON purchase.certificate_id = standing.certificate_id
         LEFT JOIN giftcert.definition

@@ -12,7 +12,7 @@ BEGIN
     FROM pg_proc
     WHERE pronamespace IN ('reporting'::regnamespace, 'reporting_test'::regnamespace, 'reporting_internal'::regnamespace)
         AND proowner = current_user::regrole
-        -- The history's trigger stays: views come and go, what it keeps does not.
+        -- The triggers stay: reports come and go, the digests do not.
         AND prorettype <> 'trigger'::regtype;
 
     -- One statement each: among themselves they may depend on one another. Views go first, functions hold none.

@@ -1,4 +1,4 @@
-"""The purchase of each certificate is kept beside the history: always its first created event, however that came."""
+"""The digest of each certificate follows its tables: the newest balance and the first created event."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,11 @@ from tests.reference import Delivery
 from tests.reporting.loading import load
 from tests.reporting.year import ACCOUNT_CURRENCIES, START, TIME_ZONE, a_year
 
-KEPT = "SELECT certificate_id, livemode, event_id, received_at FROM reporting_internal.certificate_purchase"
+KEPT = """
+SELECT certificate_id, livemode, purchase_event_id, purchase_received_at
+FROM reporting_internal.certificate_digest
+WHERE purchase_event_id IS NOT NULL
+"""
 HISTORY = """
 SELECT DISTINCT ON (certificate_id, livemode) certificate_id, livemode, event_id, received_at
 FROM giftcert.certificate_history
