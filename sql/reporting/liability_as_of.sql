@@ -9,57 +9,114 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET work_mem = '256MB'
-SET hash_mem_multiplier = 8
+SET work_mem = '1GB'
 SET jit = off
 AS $$
-    WITH standing AS (
-        SELECT DISTINCT ON (certificate_id)
-            certificate_id,
-            CASE WHEN deleted THEN 0 ELSE balance END AS balance
+    -- Certificates of which something that had happened was not known yet. Nothing is, where no time is given.
+    WITH late AS MATERIALIZED (
+        SELECT DISTINCT certificate_id
         FROM giftcert.certificate_history
-        WHERE livemode = {livemode}
-            AND occurred_at <= as_of
-            AND received_at <= known_at
-        ORDER BY certificate_id, occurred_at DESC, emitted_at DESC, kind DESC, event_id DESC
+        WHERE known_at < 'infinity' AND livemode = {livemode} AND occurred_at <= as_of AND received_at > known_at
     ),
 
-    -- The first created event that was known then: mostly the one that is the first now.
-    purchase AS (
-        SELECT certificate_id, face_value, price, station_currency_code, display_currency_code
-        FROM reporting_internal.certificate_digest
-        WHERE livemode = {livemode} AND purchase_received_at <= known_at
+    digest AS NOT MATERIALIZED (
+        SELECT
+            digest.certificate_id,
+            digest.account_id,
+            digest.definition_id,
+            CASE WHEN digest.deleted THEN 0 ELSE digest.balance END AS balance,
+            digest.face_value,
+            digest.price,
+            digest.station_currency_code,
+            digest.display_currency_code,
+            digest.purchase_received_at,
+            digest.updated_at <= as_of AND late.certificate_id IS NULL AS is_settled
+        FROM reporting_internal.certificate_digest AS digest
+        LEFT JOIN late USING (certificate_id)
+        WHERE digest.livemode = {livemode} AND digest.balance IS NOT NULL
+    ),
+
+    -- Certificates that have not moved since, and of which all was known, stand where they stand now. Of the others the
+    -- last event up to then counts, among those that were known.
+    standing AS MATERIALIZED (
+        SELECT * FROM digest WHERE is_settled
 
         UNION ALL
 
-        SELECT late.certificate_id, earlier.*
+        (
+            SELECT DISTINCT ON (digest.certificate_id)
+                digest.certificate_id,
+                digest.account_id,
+                digest.definition_id,
+                CASE WHEN history.deleted THEN 0 ELSE history.balance END,
+                digest.face_value,
+                digest.price,
+                digest.station_currency_code,
+                digest.display_currency_code,
+                digest.purchase_received_at,
+                digest.is_settled
+            FROM giftcert.certificate_history AS history
+            JOIN digest USING (certificate_id)
+            WHERE NOT digest.is_settled
+                AND history.livemode = {livemode}
+                AND history.occurred_at <= as_of
+                AND history.received_at <= known_at
+            ORDER BY
+                digest.certificate_id,
+                history.occurred_at DESC, history.emitted_at DESC, history.kind DESC, history.event_id DESC
+        )
+    ),
+
+    -- Where the purchase was not known then, another created event may have been.
+    known AS (
+        SELECT
+            standing.certificate_id,
+            standing.account_id,
+            standing.definition_id,
+            standing.balance,
+            standing.face_value,
+            standing.price,
+            standing.station_currency_code,
+            standing.display_currency_code
         FROM standing
-        JOIN reporting_internal.certificate_digest AS late
-            ON late.certificate_id = standing.certificate_id AND late.livemode = {livemode}
-        CROSS JOIN LATERAL (
+        WHERE standing.purchase_received_at <= known_at
+
+        UNION ALL
+
+        SELECT
+            standing.certificate_id,
+            standing.account_id,
+            standing.definition_id,
+            standing.balance,
+            created.balance,
+            created.price,
+            created.station_currency_code,
+            created.display_currency_code
+        FROM standing
+        LEFT JOIN LATERAL (
             SELECT history.balance, history.price, history.station_currency_code, history.display_currency_code
             FROM giftcert.certificate_history AS history
-            WHERE history.certificate_id = late.certificate_id
+            WHERE history.certificate_id = standing.certificate_id
                 AND history.livemode = {livemode}
                 AND history.kind = 'created'
                 AND history.received_at <= known_at
             ORDER BY history.occurred_at, history.emitted_at, history.event_id
             LIMIT 1
-        ) AS earlier
-        WHERE late.purchase_received_at > known_at
+        ) AS created ON true
+        WHERE (standing.purchase_received_at <= known_at) IS NOT TRUE
     ),
 
     -- The rules of certificate_state, with what was known then. Of definitions and settings only the present is known.
     state AS (
         SELECT
-            certificate.account_id,
+            known.account_id,
             coalesce(
                 CASE
-                    WHEN purchase.certificate_id IS NOT NULL THEN reporting_internal.currency_of(
+                    WHEN known.face_value IS NOT NULL THEN reporting_internal.currency_of(
                         definition.currency_code,
-                        purchase.station_currency_code,
+                        known.station_currency_code,
                         account_currency.currency_code,
-                        purchase.display_currency_code
+                        known.display_currency_code
                     )
                 END,
                 (
@@ -74,7 +131,7 @@ AS $$
                                 history.display_currency_code
                             ) AS currency
                     ) AS named
-                    WHERE history.certificate_id = standing.certificate_id
+                    WHERE history.certificate_id = known.certificate_id
                         AND history.livemode = {livemode}
                         AND history.received_at <= known_at
                         AND named.currency IS NOT NULL
@@ -83,16 +140,13 @@ AS $$
                 ),
                 'unspecified'
             ) AS currency,
-            standing.balance,
-            reporting_internal.at_consideration(standing.balance, purchase.price, purchase.face_value)
+            known.balance,
+            reporting_internal.at_consideration(known.balance, known.price, known.face_value)
                 AS balance_at_consideration
-        FROM standing
-        JOIN reporting_internal.certificate_digest AS certificate
-            ON certificate.certificate_id = standing.certificate_id AND certificate.livemode = {livemode}
-        LEFT JOIN purchase ON purchase.certificate_id = standing.certificate_id
+        FROM known
         LEFT JOIN giftcert.definition
-            ON definition.definition_id = certificate.definition_id AND definition.livemode = {livemode}
-        LEFT JOIN giftcert.account_currency ON account_currency.account_id = certificate.account_id
+            ON definition.definition_id = known.definition_id AND definition.livemode = {livemode}
+        LEFT JOIN giftcert.account_currency ON account_currency.account_id = known.account_id
     )
 
     SELECT
