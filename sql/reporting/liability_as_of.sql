@@ -19,52 +19,62 @@ AS $$
         WHERE known_at < 'infinity' AND livemode = {livemode} AND occurred_at <= as_of AND received_at > known_at
     ),
 
-    digest AS NOT MATERIALIZED (
+    -- Certificates that have moved since, or of which not all was known: the last event up to then counts.
+    unsettled AS (
+        SELECT certificate_id
+        FROM reporting_internal.certificate_digest
+        WHERE livemode = {livemode} AND updated_at > as_of
+
+        UNION ALL
+
+        SELECT certificate_id
+        FROM reporting_internal.certificate_digest
+        JOIN late USING (certificate_id)
+        WHERE livemode = {livemode} AND updated_at <= as_of
+    ),
+
+    last_event AS (
+        SELECT DISTINCT ON (history.certificate_id)
+            history.certificate_id,
+            CASE WHEN history.deleted THEN 0 ELSE history.balance END AS balance
+        FROM giftcert.certificate_history AS history
+        JOIN unsettled USING (certificate_id)
+        WHERE history.livemode = {livemode} AND history.occurred_at <= as_of AND history.received_at <= known_at
+        ORDER BY
+            history.certificate_id,
+            history.occurred_at DESC, history.emitted_at DESC, history.kind DESC, history.event_id DESC
+    ),
+
+    -- All others stand where they stand now.
+    standing AS MATERIALIZED (
+        SELECT
+            certificate_id,
+            account_id,
+            definition_id,
+            CASE WHEN deleted THEN 0 ELSE balance END AS balance,
+            face_value,
+            price,
+            station_currency_code,
+            display_currency_code,
+            purchase_received_at
+        FROM reporting_internal.certificate_digest
+        WHERE livemode = {livemode} AND updated_at <= as_of AND certificate_id NOT IN (SELECT certificate_id FROM late)
+
+        UNION ALL
+
         SELECT
             digest.certificate_id,
             digest.account_id,
             digest.definition_id,
-            CASE WHEN digest.deleted THEN 0 ELSE digest.balance END AS balance,
+            last_event.balance,
             digest.face_value,
             digest.price,
             digest.station_currency_code,
             digest.display_currency_code,
-            digest.purchase_received_at,
-            digest.updated_at <= as_of AND late.certificate_id IS NULL AS is_settled
-        FROM reporting_internal.certificate_digest AS digest
-        LEFT JOIN late USING (certificate_id)
-        WHERE digest.livemode = {livemode} AND digest.balance IS NOT NULL
-    ),
-
-    -- Certificates that have not moved since, and of which all was known, stand where they stand now. Of the others the
-    -- last event up to then counts, among those that were known.
-    standing AS MATERIALIZED (
-        SELECT * FROM digest WHERE is_settled
-
-        UNION ALL
-
-        (
-            SELECT DISTINCT ON (digest.certificate_id)
-                digest.certificate_id,
-                digest.account_id,
-                digest.definition_id,
-                CASE WHEN history.deleted THEN 0 ELSE history.balance END,
-                digest.face_value,
-                digest.price,
-                digest.station_currency_code,
-                digest.display_currency_code,
-                digest.purchase_received_at,
-                digest.is_settled
-            FROM giftcert.certificate_history AS history
-            JOIN digest USING (certificate_id)
-            WHERE NOT digest.is_settled
-                AND history.livemode = {livemode}
-                AND history.occurred_at <= as_of
-                AND history.received_at <= known_at
-            ORDER BY
-                digest.certificate_id,
-                history.occurred_at DESC, history.emitted_at DESC, history.kind DESC, history.event_id DESC
-        )
+            digest.purchase_received_at
+        FROM last_event
+        JOIN reporting_internal.certificate_digest AS digest
+            ON digest.certificate_id = last_event.certificate_id AND digest.livemode = {livemode}
     ),
 
     -- Where the purchase was not known then, another created event may have been.
