@@ -229,6 +229,36 @@ COMMENT ON COLUMN giftcert.webhook_attempt.applied_at IS 'When the transaction t
 
 COMMENT ON COLUMN giftcert.webhook_attempt.outcome IS 'applied: newer than the state it met; stale: older than that, entered only the history; resend: its event was known from another attempt.';
 
+CREATE TABLE reporting_internal.certificate_digest (
+    updated_at timestamp with time zone,
+    created_at timestamp with time zone,
+    purchased_at timestamp with time zone,
+    purchase_emitted_at timestamp with time zone,
+    purchase_received_at timestamp with time zone,
+    balance bigint,
+    face_value bigint,
+    price bigint,
+    total bigint,
+    livemode boolean NOT NULL,
+    deleted boolean,
+    certificate_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text COLLATE pg_catalog."C",
+    definition_id text COLLATE pg_catalog."C",
+    customer_number text,
+    purchase_event_id text COLLATE pg_catalog."C",
+    agency_id text,
+    station_id text,
+    station_name text,
+    station_time_zone text,
+    station_currency_code text,
+    display_currency_code text
+)
+WITH (fillfactor='80');
+
+ALTER TABLE reporting_internal.certificate_digest OWNER TO giftledger_owner;
+
+COMMENT ON TABLE reporting_internal.certificate_digest IS 'One row a certificate: of its newest event and of its purchase, the first created event, what reports need most.';
+
 ALTER TABLE ONLY giftcert.account_currency
     ADD CONSTRAINT account_currency_pkey PRIMARY KEY (account_id);
 
@@ -249,6 +279,9 @@ ALTER TABLE ONLY giftcert.time_zone
 
 ALTER TABLE ONLY giftcert.webhook_attempt
     ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (attempt_id, livemode);
+
+ALTER TABLE ONLY reporting_internal.certificate_digest
+    ADD CONSTRAINT certificate_digest_pkey PRIMARY KEY (certificate_id, livemode);
 
 CREATE UNIQUE INDEX webhook_attempt_definition_event ON giftcert.webhook_attempt USING btree (entity_id, event_id, livemode) WHERE ((event ~~ 'giftcertificates.%'::text) AND (outcome <> 'resend'::giftcert.attempt_outcome));
 

@@ -53,8 +53,8 @@ REPORTS = (
     Report(
         "liability_rollforward_monthly",
         "to_char(month, 'YYYY-MM') AS month, currency, sum(opening) AS opening, sum(issued) AS issued, "
-        "sum(adjusted_up) AS up, sum(redeemed) AS redeemed, sum(closing) AS closing, "
-        "sum(difference) AS difference",
+        "sum(adjusted_up) AS up, sum(redeemed) AS redeemed, sum(adjusted_down) AS down, sum(voided) AS voided, "
+        "sum(closing) AS closing, sum(difference) AS difference",
         where="GROUP BY 1, 2",
         order="1 DESC, 2",
     ),

@@ -9,45 +9,124 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET work_mem = '256MB'
+SET work_mem = '1GB'
 SET jit = off
 AS $$
-    WITH standing AS (
-        SELECT DISTINCT ON (certificate_id)
-            certificate_id,
-            CASE WHEN deleted THEN 0 ELSE balance END AS balance
+    -- Certificates of which something that had happened was not known yet. Nothing is, where no time is given.
+    WITH late AS MATERIALIZED (
+        SELECT DISTINCT certificate_id
         FROM giftcert.certificate_history
-        WHERE livemode = {livemode}
-            AND occurred_at <= as_of
-            AND received_at <= known_at
-        ORDER BY certificate_id, occurred_at DESC, emitted_at DESC, kind DESC, event_id DESC
+        WHERE known_at < 'infinity' AND livemode = {livemode} AND occurred_at <= as_of AND received_at > known_at
     ),
 
-    purchase AS (
-        SELECT DISTINCT ON (certificate_id)
+    -- Certificates that have moved since, or of which not all was known: the last event up to then counts.
+    unsettled AS (
+        SELECT certificate_id
+        FROM reporting_internal.certificate_digest
+        WHERE livemode = {livemode} AND updated_at > as_of
+
+        UNION ALL
+
+        SELECT certificate_id
+        FROM reporting_internal.certificate_digest
+        JOIN late USING (certificate_id)
+        WHERE livemode = {livemode} AND updated_at <= as_of
+    ),
+
+    last_event AS (
+        SELECT DISTINCT ON (history.certificate_id)
+            history.certificate_id,
+            CASE WHEN history.deleted THEN 0 ELSE history.balance END AS balance
+        FROM giftcert.certificate_history AS history
+        JOIN unsettled USING (certificate_id)
+        WHERE history.livemode = {livemode} AND history.occurred_at <= as_of AND history.received_at <= known_at
+        ORDER BY
+            history.certificate_id,
+            history.occurred_at DESC, history.emitted_at DESC, history.kind DESC, history.event_id DESC
+    ),
+
+    -- All others stand where they stand now.
+    standing AS MATERIALIZED (
+        SELECT
             certificate_id,
-            balance AS face_value,
+            account_id,
+            definition_id,
+            CASE WHEN deleted THEN 0 ELSE balance END AS balance,
+            face_value,
             price,
             station_currency_code,
-            display_currency_code
-        FROM giftcert.certificate_history
-        WHERE livemode = {livemode}
-            AND kind = 'created'
-            AND received_at <= known_at
-        ORDER BY certificate_id, livemode, occurred_at, emitted_at, event_id
+            display_currency_code,
+            purchase_received_at
+        FROM reporting_internal.certificate_digest
+        WHERE livemode = {livemode} AND updated_at <= as_of AND certificate_id NOT IN (SELECT certificate_id FROM late)
+
+        UNION ALL
+
+        SELECT
+            digest.certificate_id,
+            digest.account_id,
+            digest.definition_id,
+            last_event.balance,
+            digest.face_value,
+            digest.price,
+            digest.station_currency_code,
+            digest.display_currency_code,
+            digest.purchase_received_at
+        FROM last_event
+        JOIN reporting_internal.certificate_digest AS digest
+            ON digest.certificate_id = last_event.certificate_id AND digest.livemode = {livemode}
+    ),
+
+    -- Where the purchase was not known then, another created event may have been.
+    known AS (
+        SELECT
+            standing.certificate_id,
+            standing.account_id,
+            standing.definition_id,
+            standing.balance,
+            standing.face_value,
+            standing.price,
+            standing.station_currency_code,
+            standing.display_currency_code
+        FROM standing
+        WHERE standing.purchase_received_at <= known_at
+
+        UNION ALL
+
+        SELECT
+            standing.certificate_id,
+            standing.account_id,
+            standing.definition_id,
+            standing.balance,
+            created.balance,
+            created.price,
+            created.station_currency_code,
+            created.display_currency_code
+        FROM standing
+        LEFT JOIN LATERAL (
+            SELECT history.balance, history.price, history.station_currency_code, history.display_currency_code
+            FROM giftcert.certificate_history AS history
+            WHERE history.certificate_id = standing.certificate_id
+                AND history.livemode = {livemode}
+                AND history.kind = 'created'
+                AND history.received_at <= known_at
+            ORDER BY history.occurred_at, history.emitted_at, history.event_id
+            LIMIT 1
+        ) AS created ON true
+        WHERE (standing.purchase_received_at <= known_at) IS NOT TRUE
     ),
 
     -- The rules of certificate_state, with what was known then. Of definitions and settings only the present is known.
     state AS (
         SELECT
-            certificate.account_id,
+            known.account_id,
             coalesce(
                 CASE
-                    WHEN purchase.certificate_id IS NOT NULL THEN reporting_internal.currency_of(
+                    WHEN known.face_value IS NOT NULL THEN reporting_internal.currency_of(
                         definition.currency_code,
-                        purchase.station_currency_code,
+                        known.station_currency_code,
                         account_currency.currency_code,
-                        purchase.display_currency_code
+                        known.display_currency_code
                     )
                 END,
                 (
@@ -62,7 +141,7 @@ AS $$
                                 history.display_currency_code
                             ) AS currency
                     ) AS named
-                    WHERE history.certificate_id = standing.certificate_id
+                    WHERE history.certificate_id = known.certificate_id
                         AND history.livemode = {livemode}
                         AND history.received_at <= known_at
                         AND named.currency IS NOT NULL
@@ -71,16 +150,13 @@ AS $$
                 ),
                 'unspecified'
             ) AS currency,
-            standing.balance,
-            reporting_internal.at_consideration(standing.balance, purchase.price, purchase.face_value)
+            known.balance,
+            reporting_internal.at_consideration(known.balance, known.price, known.face_value)
                 AS balance_at_consideration
-        FROM standing
-        JOIN giftcert.certificate
-            ON certificate.certificate_id = standing.certificate_id AND certificate.livemode = {livemode}
-        LEFT JOIN purchase ON purchase.certificate_id = standing.certificate_id
+        FROM known
         LEFT JOIN giftcert.definition
-            ON definition.definition_id = certificate.definition_id AND definition.livemode = {livemode}
-        LEFT JOIN giftcert.account_currency ON account_currency.account_id = certificate.account_id
+            ON definition.definition_id = known.definition_id AND definition.livemode = {livemode}
+        LEFT JOIN giftcert.account_currency ON account_currency.account_id = known.account_id
     )
 
     SELECT

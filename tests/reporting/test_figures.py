@@ -69,7 +69,6 @@ async def test_every_money_column_of_every_report_agrees_with_the_webhooks(
                 )
 
     record_property("figures_compared", compared)
-    print(f"\nseed {seed}: {compared:,} figures compared")  # noqa: T201
     assert compared > 100_000
 
 

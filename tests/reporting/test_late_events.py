@@ -69,6 +69,17 @@ async def test_a_late_event_restates_its_month_and_those_after_it(connections: P
     assert {row["last_received_at"] for row in rows} == {FIRST.received_at}
 
 
+async def test_what_was_believed_then_leaves_out_late_events_of_certificates_that_have_not_moved_since(
+    connections: Pool,
+) -> None:
+    january_ends, february_first = datetime(2025, 2, 1, 5, tzinfo=UTC), at(1, month=2)
+    unheard_of = Delivery(bought(3_000_000, _id="0" * 24, **on(15, month=1)), at(2, month=2))
+    await load(connections, [BOUGHT, FIRST, unheard_of])
+
+    assert await as_of(connections, january_ends) == 70
+    assert await as_of(connections, january_ends, february_first) == 50
+
+
 async def test_a_month_that_was_not_over_is_not_restated(connections: Pool) -> None:
     await load(connections, [BOUGHT, Delivery(FIRST.body, at(31, month=1))])
 

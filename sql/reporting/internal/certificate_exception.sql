@@ -9,7 +9,11 @@ WITH judged AS (
         state.currency = 'unspecified' AS is_currency_unspecified,
         NOT state.is_purchase_known AS is_purchase_missing,
         state.is_definition_disabled AND state.purchased_at >= state.definition_updated_at AS is_sold_while_disabled,
-        state.purchased_at > state.definition_deleted_at AS is_sold_after_deleted
+        state.purchased_at > state.definition_deleted_at AS is_sold_after_deleted,
+        NOT EXISTS (
+            SELECT FROM giftcert.certificate_history AS history
+            WHERE history.certificate_id = state.certificate_id AND history.livemode = state.livemode
+        ) AS is_without_history
     FROM reporting_internal.certificate_state AS state
 )
 
@@ -59,11 +63,16 @@ CROSS JOIN LATERAL (
             is_sold_after_deleted, 'sold_after_deleted', 'warning',
             'sold at ' || purchased_at,
             'not after ' || definition_deleted_at || ', when its definition was deleted'
+        ),
+        (
+            is_without_history, 'projection_differs', 'error',
+            (balance * 0.00001)::numeric(20, 5)::text,
+            'an event in the history'
         )
 ) AS broken (is_broken, rule, severity, observed, expected)
 -- First the cheap question, of every certificate; then which rule it was, of the few.
 WHERE (
         is_orphan OR is_over_face_value OR is_overpriced OR is_currency_unspecified
-        OR is_purchase_missing OR is_sold_while_disabled OR is_sold_after_deleted
+        OR is_purchase_missing OR is_sold_while_disabled OR is_sold_after_deleted OR is_without_history
     )
     AND broken.is_broken;

@@ -30,10 +30,11 @@ WITH judged AS (
         upper(btrim(movement.station_currency_code)) <> state.currency
             AND btrim(movement.station_currency_code) <> '' AS is_other_currency,
         movement.is_newest
-            AND (state.newest_event_id <> movement.event_id OR state.balance <> movement.balance_after)
+            AND (state.newest_event_id, state.balance) IS DISTINCT FROM (movement.event_id, movement.balance_after)
             AS is_projection_wrong
     FROM reporting_internal.movement
-    JOIN reporting_internal.certificate_state AS state USING (certificate_id, livemode)
+    -- LEFT: a history without its certificate is the worst of all differences.
+    LEFT JOIN reporting_internal.certificate_state AS state USING (certificate_id, livemode)
 )
 
 SELECT
@@ -86,7 +87,7 @@ CROSS JOIN LATERAL (
         ),
         (
             is_projection_wrong, 'projection_differs', 'error',
-            (projected_balance * 0.00001)::numeric(20, 5)::text,
+            coalesce((projected_balance * 0.00001)::numeric(20, 5)::text, 'no certificate'),
             (balance_after * 0.00001)::numeric(20, 5)::text
         )
 ) AS broken (is_broken, rule, severity, observed, expected)

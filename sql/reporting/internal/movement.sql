@@ -19,6 +19,7 @@ story AS (
         row_number() OVER so_far AS position,
         coalesce(lag(balance_after) OVER so_far, 0) AS balance_before,
         lag(balance) OVER so_far AS balance_as_sent_before,
+        lag(balance_after) OVER so_far IS NULL AS is_first,
         lag(deleted) OVER so_far AS deleted_before,
         lag(transactions_paid) OVER so_far AS transactions_paid_before,
         lead(event_id) OVER so_far IS NULL AS is_newest,
@@ -37,8 +38,8 @@ named AS (
     SELECT
         story.*,
         CASE
-            WHEN position = 1 AND kind = 'created' THEN 'issued'
-            WHEN position = 1 THEN 'opening'
+            WHEN is_first AND kind = 'created' THEN 'issued'
+            WHEN is_first THEN 'opening'
             WHEN balance_after = balance_before THEN 'unchanged'
             WHEN deleted THEN 'voided'
             WHEN balance_after > balance_before THEN 'adjusted_up'

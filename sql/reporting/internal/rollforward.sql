@@ -19,8 +19,7 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET work_mem = '256MB'
-SET hash_mem_multiplier = 8
+SET work_mem = '1GB'
 SET jit = off
 AS $$
     WITH state AS MATERIALIZED (
@@ -29,7 +28,23 @@ AS $$
         WHERE livemode = is_live
     ),
 
-    -- Account, currency and issuing station make a book; an unknown station is one like any other.
+    by_movement AS MATERIALIZED (
+        SELECT
+            state.account_id,
+            coalesce(state.currency, 'unspecified') AS currency,
+            state.issuing_station_id,
+            date_trunc(grain, movement.posting_day::timestamp)::date AS period,
+            movement.movement,
+            sum(movement.balance_after) - sum(movement.balance_before) AS change
+        FROM reporting_internal.movement
+        -- LEFT: a history whose certificate is missing must not close.
+        LEFT JOIN state USING (certificate_id)
+        WHERE movement.livemode = is_live
+        GROUP BY 1, 2, 3, 4, 5
+    ),
+
+    -- Account, currency and issuing station make a book; an unknown station is one like any other. A book may have
+    -- certificates and no movement, or the reverse: then the two paths differ, and that has to show.
     book AS MATERIALIZED (
         SELECT
             row_number() OVER () AS book,
@@ -37,22 +52,12 @@ AS $$
             currency,
             issuing_station_id,
             sum(balance) AS outstanding_now
-        FROM state
+        FROM (
+            SELECT account_id, currency, issuing_station_id, balance FROM state
+            UNION ALL
+            SELECT account_id, currency, issuing_station_id, 0 FROM by_movement
+        ) AS entry
         GROUP BY account_id, currency, issuing_station_id
-    ),
-
-    by_movement AS MATERIALIZED (
-        SELECT
-            state.account_id,
-            state.currency,
-            state.issuing_station_id,
-            date_trunc(grain, movement.posting_day::timestamp)::date AS period,
-            movement.movement,
-            sum(movement.balance_after) - sum(movement.balance_before) AS change
-        FROM reporting_internal.movement
-        JOIN state USING (certificate_id)
-        WHERE movement.livemode = is_live
-        GROUP BY 1, 2, 3, 4, 5
     ),
 
     by_period AS (
@@ -78,15 +83,16 @@ AS $$
     -- Every period from a book's first to the present, also those in which nothing happened.
     calendar AS (
         SELECT
-            by_period.book,
+            book.book,
             generate_series(
-                min(by_period.period)::timestamp,
+                coalesce(min(by_period.period)::timestamp, date_trunc(grain, max(today.day)::timestamp)),
                 greatest(max(by_period.period)::timestamp, date_trunc(grain, max(today.day)::timestamp)),
                 ('1 ' || grain)::interval
             )::date AS period
-        FROM by_period
+        FROM book
+        LEFT JOIN by_period USING (book)
         CROSS JOIN reporting_internal.today
-        GROUP BY by_period.book
+        GROUP BY book.book
     ),
 
     periods AS (

@@ -11,8 +11,7 @@ RETURNS TABLE (
 )
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET work_mem = '256MB'
-SET hash_mem_multiplier = 8
+SET work_mem = '1GB'
 SET jit = off
 AS $$
     WITH state AS MATERIALIZED (

@@ -1,0 +1,144 @@
+"""The books close: every period's opening and movements give its closing, and all ways to a balance meet."""
+
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from consumer.database import Pool
+from tests.builders import bought, paid_with
+from tests.reference import Delivery
+from tests.reporting.loading import load
+from tests.reporting.year import ACCOUNT_CURRENCIES, TIME_ZONE, a_year
+
+
+@pytest.fixture
+async def year(connections: Pool) -> Pool:
+    """Apply a simulated year."""
+    await load(connections, a_year(6, certificates=150), ACCOUNT_CURRENCIES, TIME_ZONE)
+    return connections
+
+
+async def open_rows(connections: Pool, sql: str, *arguments: object) -> list[dict[str, Any]]:
+    """Give what a query for rows that do not close finds."""
+    return [dict(row) for row in await connections.fetch(sql, *arguments)]
+
+
+@pytest.mark.parametrize("schema", ["reporting", "reporting_test"])
+@pytest.mark.parametrize(("grain", "period"), [("daily", "day"), ("monthly", "month")])
+async def test_each_period_opens_with_the_closing_of_the_one_before_and_closes(
+    year: Pool, schema: str, grain: str, period: str
+) -> None:
+    books = f"""
+        SELECT *, coalesce(lag(closing) OVER (
+            PARTITION BY account_id, currency, issuing_station_id ORDER BY {period}
+        ), 0) AS closing_before
+        FROM {schema}.liability_rollforward_{grain}
+    """  # noqa: S608
+
+    assert await year.fetchval(f"SELECT count(*) FROM ({books}) AS book WHERE redeemed > 0 AND issued > 0")  # noqa: S608
+    assert not await open_rows(
+        year,
+        f"""
+        SELECT * FROM ({books}) AS book
+        WHERE opening <> closing_before OR difference <> 0
+            OR opening + issued + adjusted_up - redeemed - adjusted_down - voided <> closing
+        """,  # noqa: S608
+    )
+
+
+async def test_months_close_as_their_last_days_do(year: Pool) -> None:
+    assert not await open_rows(
+        year,
+        """
+        SELECT *
+        FROM reporting.liability_rollforward_monthly AS months
+        JOIN reporting.liability_rollforward_daily AS days
+            ON days.day = months.month + interval '1 month' - interval '1 day'
+                AND (days.account_id, days.currency, days.issuing_station_id)
+                    IS NOT DISTINCT FROM (months.account_id, months.currency, months.issuing_station_id)
+        WHERE days.closing <> months.closing
+        """,
+    )
+
+
+async def test_today_closes_with_the_current_balances_of_each_station(year: Pool) -> None:
+    assert not await open_rows(
+        year,
+        """
+        WITH current AS (
+            SELECT account_id, currency, issuing_station_id, sum(balance) AS balance
+            FROM reporting.certificate_current
+            GROUP BY account_id, currency, issuing_station_id
+        ),
+        closing AS (
+            SELECT DISTINCT ON (account_id, currency, issuing_station_id) *
+            FROM reporting.liability_rollforward_daily
+            ORDER BY account_id, currency, issuing_station_id, day DESC
+        )
+        SELECT *
+        FROM current
+        FULL JOIN closing
+            ON coalesce(closing.account_id, '') = coalesce(current.account_id, '')
+                AND coalesce(closing.issuing_station_id, '') = coalesce(current.issuing_station_id, '')
+                AND closing.currency = current.currency
+        WHERE closing.closing IS DISTINCT FROM current.balance
+        """,
+    )
+
+
+async def test_each_day_closes_with_what_was_outstanding_when_it_ended(connections: Pool) -> None:
+    """All stations on one clock, so that a day ends at one instant; two changes of the clocks are among the days."""
+    deliveries = deepcopy(a_year(7, certificates=120))
+    for delivery in deliveries:
+        delivery.body["data"].get("shiftLocation", {}).pop("timeZone", None)
+    await load(connections, deliveries, ACCOUNT_CURRENCIES, "America/Toronto")
+
+    assert await connections.fetchval("SELECT count(DISTINCT day) FROM reporting.liability_daily") > 365
+    assert not await open_rows(
+        connections,
+        """
+        WITH closing AS (
+            SELECT day, account_id, currency, sum(closing) AS balance
+            FROM reporting.liability_rollforward_daily
+            WHERE day < '2026-01-01'
+            GROUP BY day, account_id, currency
+        ),
+        as_of AS (
+            SELECT days.day, answer.*
+            FROM (SELECT DISTINCT day FROM closing) AS days
+            CROSS JOIN LATERAL reporting.liability_as_of(
+                (days.day + 1)::timestamp AT TIME ZONE 'America/Toronto' - interval '1 microsecond'
+            ) AS answer
+        )
+        SELECT *
+        FROM closing
+        JOIN reporting.liability_daily AS daily USING (day, account_id, currency)
+        LEFT JOIN as_of USING (day, account_id, currency)
+        WHERE daily.outstanding <> closing.balance OR closing.balance <> coalesce(as_of.outstanding, 0)
+        """,
+    )
+
+
+@pytest.mark.parametrize("missing", ["certificate", "certificate_history"])
+async def test_a_certificate_or_a_history_that_stands_alone_does_not_close(connections: Pool, missing: str) -> None:
+    stays: dict[str, Any] = {"shiftLocation": {"primaryCurrencyCode": "USD"}, "_id": "0" * 24}
+    gone: dict[str, Any] = {"shiftLocation": {"primaryCurrencyCode": "CAD"}}
+    now = datetime(2026, 6, 2, tzinfo=UTC)
+    await load(connections, [Delivery(body, now) for body in (bought(**gone), paid_with(3_000_000, updated=9, **gone))])
+    await load(connections, [Delivery(bought(**stays), now)])
+    await connections.execute(f"DELETE FROM {missing} WHERE certificate_id <> repeat('0', 24)")  # noqa: S608
+
+    (row,) = await connections.fetch(
+        "SELECT entity_id, observed, expected FROM reporting.data_quality_exceptions WHERE rule = 'projection_differs'"
+    )
+    differences = {
+        abs(difference)
+        for (difference,) in await connections.fetch(
+            "SELECT difference FROM reporting.liability_rollforward_daily WHERE difference <> 0"
+        )
+    }
+    assert differences == {30}
+    assert row["entity_id"] != "0" * 24
+    assert "no certificate" in row["observed"] or row["expected"] == "an event in the history"
