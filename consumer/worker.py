@@ -127,18 +127,26 @@ def _report(
 ) -> None:
     """Count a batch, and log it as one wide event."""
     now = time.time()
+    counts: Counter[tuple[str, str]] = Counter()
+    ages: dict[str, list[float]] = {}
+    changed: set[str] = set()
+    for record, event, result in zip(records, decoded, results, strict=True):
+        counts[record.topic, "dead_lettered" if isinstance(result, Exception) else result] += 1
+        if isinstance(event, Event):
+            ages.setdefault(record.topic, []).append(max(0.0, now - event.received_at.timestamp()))
+            if result is Outcome.APPLIED:
+                changed.add(event.entity.family.name)
     metrics.batch_size.observe(len(records))
     outcomes: Counter[str] = Counter()
-    for record, event, result in zip(records, decoded, results, strict=True):
-        outcome = "dead_lettered" if isinstance(result, Exception) else result.value
-        outcomes[outcome] += 1
-        metrics.messages_consumed.labels(record.topic).inc()
-        metrics.messages_processed.labels(record.topic, outcome).inc()
-        metrics.message_process_duration.labels(record.topic).observe(seconds)
-        if isinstance(event, Event):
-            metrics.event_age.labels(record.topic).observe(max(0.0, now - event.received_at.timestamp()))
-            if result is Outcome.APPLIED:
-                metrics.projection_last_applied.labels(event.entity.family.name).set(now)
+    for (topic, outcome), count in counts.items():
+        outcomes[outcome] += count
+        metrics.messages_consumed.labels(topic).inc(count)
+        metrics.messages_processed.labels(topic, outcome).inc(count)
+        metrics.observe_all(metrics.message_process_duration.labels(topic), [seconds] * count)
+    for topic, of_topic in ages.items():
+        metrics.observe_all(metrics.event_age.labels(topic), of_topic)
+    for entity in changed:
+        metrics.projection_last_applied.labels(entity).set(now)
     log.info("batch applied", records=len(records), seconds=round(seconds, 4), **outcomes, **traced(records))
 
 
