@@ -54,7 +54,7 @@ async def write(connection: Connection, events: Sequence[Event], changes: Change
     """Write what a fold found to change."""
     # In one order, by entity, event and attempt: workers that write the same rows do not deadlock.
     ledger = sorted(
-        _ledger_row(event, outcome)
+        ledger_row(event, outcome)
         for event, outcome in zip(events, changes.outcomes, strict=True)
         if outcome is not Outcome.DUPLICATE
     )
@@ -95,7 +95,8 @@ def _head(row: asyncpg.Record) -> Head:
     return Head(key, row["deleted_at"])
 
 
-def _ledger_row(event: Event, outcome: Outcome) -> tuple[object, ...]:
+def ledger_row(event: Event, outcome: Outcome) -> tuple[object, ...]:
+    """Give the values of the columns ``LEDGER``."""
     return (
         event.entity.id,
         event.entity.livemode,

@@ -93,6 +93,12 @@ class Group:
         self._begin(self._held.records)
         return self._held.records
 
+    async def read_ahead(self) -> list[Record]:
+        """Take what has come already for the next fetch, while the batch in hand is on its way to the database."""
+        if not self._early.records:
+            self._early = await self._poll(0)
+        return self._early.records
+
     async def stay(self, seconds: float) -> None:
         """Remain a member while the batch in hand waits. Raises Stopped, and Moved when it is ours no more."""
         self.consumer.pause(*self.consumer.assignment())

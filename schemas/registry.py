@@ -72,7 +72,7 @@ _data = msgspec.json.Decoder(EnvelopeData)
 def route(body: bytes) -> Routed:
     """Peek at the envelope and the entity's id, and at nothing else. Raises Malformed."""
     try:
-        text = _storable(body.decode())
+        text = _text(body)
         envelope = _envelope.decode(text)
         family = FAMILY_OF.get(envelope.event)
         if family is None:
@@ -86,7 +86,7 @@ def route(body: bytes) -> Routed:
 def read(body: bytes) -> tuple[AnyMessage, Family, str]:
     """Decode a message: its typed form, its family, and its ``data`` as it came. Raises Malformed."""
     try:
-        text = _storable(body.decode())
+        text = _text(body)
         message = _message.decode(text)
         raw = _data.decode(text).data
         return message, FAMILY_OF[message.event_name], bytes(raw).decode()
@@ -112,8 +112,9 @@ _ESCAPE = re.compile(
 )
 
 
-def _storable(text: str) -> str:
+def _text(body: bytes) -> str:
     r"""Write U+FFFD for ``\u0000`` and half surrogates, so that no text the sender can make fails an event."""
-    if "\\u" not in text:
+    text = body.decode()
+    if b"\\u" not in body:
         return text
     return _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)
