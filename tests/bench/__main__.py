@@ -17,7 +17,8 @@ MEASUREMENTS = {
     "apply": apply.measure,
     "ingress": ingress.measure,
     "latency": latency.measure,
-    "growth": growth.measure,
+    "tables": growth.tables,
+    "backlog": growth.backlog,
 }
 
 

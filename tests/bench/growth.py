@@ -22,13 +22,7 @@ from tests.bench.workload import Workload, fill
 FILL = Path(__file__).with_name("growth.sql").read_text(encoding="utf-8")
 
 
-def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
-    """Measure the tables' size first, then the backlog's, then a second worker."""
-    yield _large_tables(stack, sizes)
-    yield from _long_backlog(stack, sizes)
-
-
-def _large_tables(stack: Stack, sizes: Sizes) -> Figure:
+def tables(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
     """Drain the same topics into empty tables and into full ones, in turn; each topic has events of its own."""
     with ExitStack() as deployments:
         full = deployments.enter_context(deployed(stack))
@@ -43,10 +37,11 @@ def _large_tables(stack: Stack, sizes: Sizes) -> Figure:
                 drain(Giftledger(stack, {**topics.environment, "DATABASE_URL": url}), sizes.growth_events).rate
             )
     name = f"apply at {sizes.ledger:,} ledger rows ÷ empty"
-    return Figure(name, "events/s", median(rates[0]), median(rates[1]), at_least(0.85))
+    yield Figure(name, "events/s", median(rates[0]), median(rates[1]), at_least(0.85))
 
 
-def _long_backlog(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
+def backlog(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
+    """Drain a short and a long topic, and the long one once more with two workers."""
     with deployed(stack) as small, deployed(stack) as large:
         _fill(small, sizes.small_backlog)
         _fill(large, sizes.large_backlog)
