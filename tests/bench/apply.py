@@ -1,6 +1,7 @@
 """Apply: how fast the worker drains a topic, against the least that could be done with the same events."""
 
 import asyncio
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -36,6 +37,9 @@ def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
             copy.append(sizes.events / asyncio.run(baselines.copied(settings, batches)))
             read.append(sizes.events / asyncio.run(baselines.read(settings, topic, sizes.events)))
             decode.append(len(records) / baselines.decoded(records))
+            sys.stderr.write(
+                f"worker {worker[-1]:,.0f}, COPY {copy[-1]:,.0f}, read {read[-1]:,.0f}, decode {decode[-1]:,.0f}\n"
+            )
     yield _figure("apply ÷ COPY of the same rows", worker, copy, at_least=0.6)
     yield _figure("apply ÷ reading the topic with aiokafka", worker, read)
     yield _figure("apply ÷ decoding alone", worker, decode)
