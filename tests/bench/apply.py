@@ -16,6 +16,7 @@ from tests.bench.drain import drain
 from tests.bench.report import Figure, at_least, median
 from tests.bench.sizes import Sizes
 from tests.bench.workload import Workload, fill
+from tests.databases import value
 from tests.services import commands, deployment
 
 DECODED = 20_000
@@ -34,6 +35,7 @@ def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
         for _ in range(sizes.rounds):
             asyncio.run(empty(settings))
             worker.append(drain(giftledger, sizes.events).rate)
+            _compare(settings, batches)
             copy.append(sizes.events / asyncio.run(baselines.copied(settings, batches)))
             read.append(sizes.events / asyncio.run(baselines.read(settings, topic, sizes.events)))
             decode.append(len(records) / baselines.decoded(records))
@@ -43,6 +45,13 @@ def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
     yield _figure("apply ÷ COPY of the same rows", worker, copy, at_least=0.6)
     yield _figure("apply ÷ reading the topic with aiokafka", worker, read)
     yield _figure("apply ÷ decoding alone", worker, decode)
+
+
+def _compare(settings: Settings, batches: Sequence[baselines.Batch]) -> None:
+    """Make sure that worker and COPY write the same: as many attempts and events. Raises AssertionError."""
+    for table in ("webhook_attempt", "certificate_history"):
+        written = value(settings.database, f"SELECT count(*) FROM {table}")  # noqa: S608 - two names of ours
+        assert written == sum(len(getattr(batch, table)) for batch in batches), f"{table} holds {written} rows"
 
 
 def _figure(name: str, ours: Sequence[float], baseline: Sequence[float], **goal: float) -> Figure:
