@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test verify format soak chaos licences lock schema dictionary clean
+.PHONY: help setup demo up test verify format soak chaos bench licences lock schema dictionary clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ soak: $(READY) ## Property tests until Ctrl-C
 FAULTS ?= 40
 chaos: $(READY) ## Kill, freeze and cut off everything under traffic, and count what is lost (FAULTS=, SEED=)
 	@$(BIN)/python -m tests.e2e.nemesis --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+
+bench: $(READY) ## Measure how fast it is, each figure beside a baseline of the same run (ONLY=apply, JSON=file)
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 format: $(READY) ## Format and mend what can be mended
 	@$(BIN)/ruff format .

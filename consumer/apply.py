@@ -6,19 +6,19 @@ family's ``merge`` statement.
 """
 
 from collections.abc import Sequence
-from operator import itemgetter
 
 import asyncpg
 
 from consumer.database import Connection, statement
 from consumer.fold import fold
-from schemas.events import Changes, Entity, Event, Family, Head, Kind, Known, OrderKey, Outcome
+from schemas.events import KIND_NAMES, Changes, Entity, Event, Family, Head, Kind, Known, OrderKey, Outcome
 from schemas.registry import FAMILIES
 
 LEDGER = (
     *("entity_id", "livemode", "event_id", "attempt_id", "event", "emitted_at", "received_at"),
     *("topic", "kafka_partition", "kafka_offset", "outcome"),
 )
+_KINDS = dict(zip(KIND_NAMES, Kind, strict=True))
 
 
 async def apply(connection: Connection, events: Sequence[Event]) -> list[Outcome]:
@@ -35,61 +35,41 @@ async def apply(connection: Connection, events: Sequence[Event]) -> list[Outcome
 
 async def look_up(connection: Connection, events: Sequence[Event]) -> Known:
     """Ask which attempts and events of the batch are known, and how far its entities have come."""
-    attempts = await connection.fetch(
-        statement("known_attempts"),
-        [event.attempt_id for event in events],
-        [event.entity.livemode for event in events],
-    )
+    attempts: set[tuple[str, bool]] = set()
     known_events: set[tuple[Entity, str]] = set()
     heads: dict[Entity, Head] = {}
     for family, members in _by_family(events).items():
-        rows = await connection.fetch(statement(f"{family.name}/known_events"), *_event_keys(members))
-        known_events.update((Entity(family, id_, livemode), event_id) for id_, livemode, event_id in rows)
-        entities = {event.entity for event in members}
-        rows = await connection.fetch(
-            statement(f"{family.name}/heads"),
-            [entity.id for entity in entities],
-            [entity.livemode for entity in entities],
-        )
-        heads.update((Entity(family, row[0], row[1]), _head(row)) for row in rows)
-    return Known(frozenset((row[0], row[1]) for row in attempts), frozenset(known_events), heads)
+        attempt_ids = [event.attempt_id for event in members]
+        for row in await connection.fetch(statement(f"{family.name}/known"), *_event_keys(members), attempt_ids):
+            event = members[row["number"] - 1]
+            if row["is_attempt_known"]:
+                attempts.add((event.attempt_id, event.entity.livemode))
+            if row["is_event_known"]:
+                known_events.add((event.entity, event.order.event_id))
+            heads[event.entity] = _head(row)
+    return Known(frozenset(attempts), frozenset(known_events), heads)
 
 
 async def write(connection: Connection, events: Sequence[Event], changes: Changes) -> None:
     """Write what a fold found to change."""
-    await _copy(
-        connection,
-        "webhook_attempt",
-        LEDGER,
-        [
-            _ledger_row(event, outcome)
-            for event, outcome in zip(events, changes.outcomes, strict=True)
-            if outcome is not Outcome.DUPLICATE
-        ],
+    # In one order, by entity, event and attempt: workers that write the same rows do not deadlock.
+    ledger = sorted(
+        ledger_row(event, outcome)
+        for event, outcome in zip(events, changes.outcomes, strict=True)
+        if outcome is not Outcome.DUPLICATE
     )
-    for family, members in _by_family(changes.entered).items():
-        if family.history_row:
-            await _copy(
-                connection,
-                f"{family.name}_history",
-                family.history,
-                [family.history_row(event) for event in members],
-            )
-    for family, members in _by_family(changes.resent).items():
-        if family.history_row:
-            arrivals = [event.received_at for event in members]
-            await connection.execute(statement(f"{family.name}/received_earlier"), *_event_keys(members), arrivals)
-    for family in filter(changes.projections.__contains__, FAMILIES):
-        rows = [family.projection_row(projection) for projection in changes.projections[family]]
-        await _copy(connection, f"incoming_{family.name}", family.projection, rows)
-        await connection.execute(statement(f"{family.name}/merge"))
-
-
-async def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    """Copy rows in one order, by entity, event and attempt: workers that write the same rows do not deadlock."""
-    if rows:
-        rows = sorted(rows, key=itemgetter(slice(4)))
-        await connection.copy_records_to_table(table, columns=columns, records=rows)
+    if ledger:
+        await connection.copy_records_to_table("webhook_attempt", columns=LEDGER, records=ledger)
+    entered, resent = _by_family(changes.entered), _by_family(changes.resent)
+    for family in FAMILIES:
+        rows = family.rows(entered.get(family, ()), changes.projections.get(family, ()))
+        if rows:
+            await connection.copy_records_to_table(f"incoming_{family.name}", columns=family.columns, records=rows)
+            await connection.execute(statement(f"{family.name}/merge"))
+        if family.has_history and family in resent:
+            arrivals = [event.received_at for event in resent[family]]
+            keys = _event_keys(resent[family])
+            await connection.execute(statement(f"{family.name}/received_earlier"), *keys, arrivals)
 
 
 def _by_family(events: Sequence[Event]) -> dict[Family, list[Event]]:
@@ -111,11 +91,12 @@ def _event_keys(events: Sequence[Event]) -> tuple[list[str], list[bool], list[st
 def _head(row: asyncpg.Record) -> Head:
     if row["occurred_at"] is None:
         return Head(None, row["deleted_at"])
-    kind = Kind[row["kind"].upper()]
-    return Head(OrderKey(row["occurred_at"], row["emitted_at"], kind, row["event_id"]), row["deleted_at"])
+    key = OrderKey(row["occurred_at"], row["emitted_at"], _KINDS[row["kind"]], row["event_id"])
+    return Head(key, row["deleted_at"])
 
 
-def _ledger_row(event: Event, outcome: Outcome) -> tuple[object, ...]:
+def ledger_row(event: Event, outcome: Outcome) -> tuple[object, ...]:
+    """Give the values of the columns ``LEDGER``."""
     return (
         event.entity.id,
         event.entity.livemode,

@@ -55,11 +55,9 @@ async def connect(settings: Settings) -> Connection:
 
 
 async def create_staging(connection: Connection) -> None:
-    """Where a batch's projections arrive before they are merged; each connection has its own."""
+    """Make the temporary tables that batches arrive in."""
     for family in FAMILIES:
-        await connection.execute(
-            f"CREATE TEMPORARY TABLE incoming_{family.name} (LIKE {family.name}) ON COMMIT DELETE ROWS"
-        )
+        await connection.execute(statement(f"{family.name}/staging"))
 
 
 async def empty_staging(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from schemas.events import Entity, Event
-from schemas.fields import EPOCH, BzDate
+from schemas.fields import EPOCH, instant_from_text
 from schemas.registry import Malformed, read
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def _received_at(record: Record) -> datetime:
     for name, value in record.headers:
         if name == "received-at" and value:
             try:
-                return BzDate(value.decode()).instant() or EPOCH
-            except (ValueError, OverflowError):
+                return instant_from_text(value.decode())
+            except ValueError:
                 break
     try:
         return EPOCH + timedelta(milliseconds=max(record.timestamp, 0))

@@ -118,12 +118,16 @@ class Group:
         self._begin(self._held.records)
         return self._held.records
 
+    async def read_ahead(self) -> list[Record]:
+        """Take what has come already for the next fetch, while the batch in hand is on its way to the database."""
+        if not self._early.records:
+            self._keep(await self._poll(0))
+        return self._early.records
+
     async def stay(self, seconds: float) -> None:
         """Remain a member while the batch in hand waits. Raises Stopped, and Moved when it is ours no more."""
         self.consumer.pause(*self.consumer.assignment())
-        polled = await self._poll(seconds)
-        if polled.records:  # of an assignment that came between pause and poll
-            self._early = polled
+        self._keep(await self._poll(seconds))  # there are some if an assignment came between pause and poll
         if self._stop.is_set():
             raise Stopped
         if self._held.revocations != self.revocations:
@@ -132,6 +136,12 @@ class Group:
     def go_on(self) -> None:
         """Take records again."""
         self.consumer.resume(*self.consumer.paused())
+
+    def _keep(self, polled: Batch) -> None:
+        """Keep records for the next fetch, behind those that are kept, unless these are of an earlier assignment."""
+        if polled.records:
+            before = self._early.records if self._early.revocations == polled.revocations else []
+            self._early = Batch(polled.revocations, before + polled.records)
 
     async def _poll(self, seconds: float) -> Batch:
         self._beat()

@@ -26,6 +26,10 @@ LONGEST_WAIT_SECONDS = 10.0
 SLOW_SECONDS = 2.0
 
 
+async def _nothing() -> None:
+    """Have nothing else to do."""
+
+
 class Patience:
     """What the worker waits for before it can go on: the reason why it is not ready."""
 
@@ -35,15 +39,17 @@ class Patience:
         self.completed = 0
         self._group = group
 
-    async def persist(self, stage: str, operation: Callable[[], Awaitable[T]]) -> T:
-        """Repeat an operation until it succeeds or fails for good.
+    async def persist(
+        self, stage: str, operation: Callable[[], Awaitable[T]], *, meanwhile: Callable[[], Awaitable[None]] = _nothing
+    ) -> T:
+        """Repeat an operation until it succeeds or fails for good; ``meanwhile`` runs beside it.
 
         Raises Stopped or Moved when that happens meanwhile, and whatever is not transient.
         """
 
         async def once() -> T:
             # tenacity awaits only what it sees to be a coroutine function: a lambda's coroutine would be dropped.
-            return await self._meanwhile(operation())
+            return await self._completed(operation(), meanwhile)
 
         def note(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
@@ -66,10 +72,11 @@ class Patience:
             self.waiting_for = None
             self._group.go_on()
 
-    async def _meanwhile(self, operation: Awaitable[T]) -> T:
+    async def _completed(self, operation: Awaitable[T], meanwhile: Callable[[], Awaitable[None]]) -> T:
         """Wait for an operation; one that is slow is waited for with the partitions paused, and polling."""
         task = asyncio.ensure_future(operation)
         try:
+            await meanwhile()
             await asyncio.wait({task}, timeout=SLOW_SECONDS)
             while not task.done():
                 await self._group.stay(0)

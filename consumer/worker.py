@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
@@ -42,8 +42,17 @@ log = structlog.get_logger()
 POLL_SECONDS = 0.5
 CONNECT_AGAIN_SECONDS = 1.0
 DISCONNECT_SECONDS = 2.0
+# As many events as are decoded in a millisecond or two.
+DECODED_AT_ONCE = 64
 # A transaction is a handful of statements, each of which has the whole DATABASE_TIMEOUT_SECONDS.
 TRANSACTION_TIMEOUTS = 2
+
+
+class Ahead(NamedTuple):
+    """The next batch, decoded while the one before it was on its way to the database."""
+
+    records: Sequence[Record] = ()
+    decoded: Sequence[Event | Malformed] = ()
 
 
 class Worker:
@@ -56,6 +65,7 @@ class Worker:
         self.dead_letters = dead_letters
         self.limit = DeadLetterLimit(settings)
         self.transaction_seconds = TRANSACTION_TIMEOUTS * settings.database_timeout_seconds
+        self.ahead = Ahead()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop. Raises what no retry can cure."""
@@ -70,7 +80,8 @@ class Worker:
     async def process(self, records: Sequence[Record]) -> None:
         """Take a batch from Kafka's bytes to rows and dead letters; committing is next."""
         started = time.monotonic()
-        decoded = [_decoded(record) for record in records]
+        ahead, self.ahead = self.ahead, Ahead()
+        decoded = ahead.decoded if records is ahead.records else await _decoded(records)
         events = [event for event in decoded if isinstance(event, Event)]
         self.limit.note([isinstance(one, Malformed) for one in decoded])
 
@@ -95,7 +106,13 @@ class Worker:
                 with metrics.db_transaction_duration.labels("apply").time():
                     return await self._in_time(connection, events)
 
-        return await self.patience.persist("apply", once)
+        return await self.patience.persist("apply", once, meanwhile=self.read_ahead)
+
+    async def read_ahead(self) -> None:
+        """Decode the next batch while Postgres works on this one."""
+        records = await self.group.read_ahead()
+        if records is not self.ahead.records:
+            self.ahead = Ahead(records, await _decoded(records))
 
     async def _in_time(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outcome]:
         """Cut a connection that nobody answers on: asyncpg would wait on it even to roll back."""
@@ -113,7 +130,16 @@ class Worker:
         await self.group.commit()
 
 
-def _decoded(record: Record) -> Event | Malformed:
+async def _decoded(records: Sequence[Record]) -> list[Event | Malformed]:
+    """Decode a batch, and let a transaction that goes on meanwhile take its turn again and again."""
+    decoded: list[Event | Malformed] = []
+    for start in range(0, len(records), DECODED_AT_ONCE):
+        decoded += map(_event, records[start : start + DECODED_AT_ONCE])
+        await asyncio.sleep(0)
+    return decoded
+
+
+def _event(record: Record) -> Event | Malformed:
     try:
         return decode(record)
     except Malformed as error:
@@ -128,18 +154,26 @@ def _report(
 ) -> None:
     """Count a batch, and log it as one wide event."""
     now = time.time()
+    counts: Counter[tuple[str, str]] = Counter()
+    ages: dict[str, list[float]] = {}
+    changed: set[str] = set()
+    for record, event, result in zip(records, decoded, results, strict=True):
+        counts[record.topic, "dead_lettered" if isinstance(result, Exception) else result] += 1
+        if isinstance(event, Event):
+            ages.setdefault(record.topic, []).append(max(0.0, now - event.received_at.timestamp()))
+            if result is Outcome.APPLIED:
+                changed.add(event.entity.family.name)
     metrics.batch_size.observe(len(records))
     outcomes: Counter[str] = Counter()
-    for record, event, result in zip(records, decoded, results, strict=True):
-        outcome = "dead_lettered" if isinstance(result, Exception) else result.value
-        outcomes[outcome] += 1
-        metrics.messages_consumed.labels(record.topic).inc()
-        metrics.messages_processed.labels(record.topic, outcome).inc()
-        metrics.message_process_duration.labels(record.topic).observe(seconds)
-        if isinstance(event, Event):
-            metrics.event_age.labels(record.topic).observe(max(0.0, now - event.received_at.timestamp()))
-            if result is Outcome.APPLIED:
-                metrics.projection_last_applied.labels(event.entity.family.name).set(now)
+    for (topic, outcome), count in counts.items():
+        outcomes[outcome] += count
+        metrics.messages_consumed.labels(topic).inc(count)
+        metrics.messages_processed.labels(topic, outcome).inc(count)
+        metrics.observe_all(metrics.message_process_duration.labels(topic), [seconds] * count)
+    for topic, of_topic in ages.items():
+        metrics.observe_all(metrics.event_age.labels(topic), of_topic)
+    for entity in changed:
+        metrics.projection_last_applied.labels(entity).set(now)
     log.info("batch applied", records=len(records), seconds=round(seconds, 4), **outcomes, **traced(records))
 
 

@@ -4,6 +4,7 @@
 they came and cannot make an event fail.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,9 @@ class ShiftLocation(Struct, rename="camel"):
     name: str | None = None
     time_zone: str | None = None
     primary_currency_code: str | None = None
+
+
+_NO_STATION = ShiftLocation()
 
 
 class DisplayCurrency(Struct):
@@ -92,19 +96,28 @@ class CertificateUpdated(CertificateMessage, tag="giftcertificate.updated"):
     kind = Kind.UPDATED
 
 
-# Columns that current state and history share.
-_STATE = (
+# What the history says of an event; the last column is not in the current state.
+_EVENT = (
     *("certificate_id", "livemode", "event_id", "occurred_at", "emitted_at", "kind"),
     *("balance", "price", "total", "transactions_paid", "deleted", "status", "transaction_id"),
     *("user_id", "agency_id", "shift_id", "station_id", "station_name", "station_time_zone"),
-    *("station_currency_code", "display_currency_code"),
+    *("station_currency_code", "display_currency_code", "received_at"),
 )
+# What only the current state says.
+_DESCRIPTION = ("created_at", "definition_id", "account_id", "customer_number", "agency_name", "data")
+_NOT_DESCRIBED = (None,) * len(_DESCRIPTION)
 
 
-def _state(event: Event) -> tuple[Any, ...]:
+def _rows(entered: Iterable[Event], projections: Iterable[Projection]) -> list[tuple[Any, ...]]:
+    """Give a row an event that enters the history; those that become the current state carry their description."""
+    newest = {id(projection.newest) for projection in projections}
+    return [(*_event(event), *(_description(event) if id(event) in newest else _NOT_DESCRIBED)) for event in entered]
+
+
+def _event(event: Event) -> tuple[Any, ...]:
     certificate: Certificate = event.snapshot
-    station = given(certificate.shift_location) or ShiftLocation()
-    display = given(certificate.display_currency) or DisplayCurrency()
+    station = given(certificate.shift_location) or _NO_STATION
+    display = given(certificate.display_currency)
     paid = given(certificate.transactions_paid)
     return (
         event.entity.id,
@@ -124,21 +137,14 @@ def _state(event: Event) -> tuple[Any, ...]:
         given(station.name),
         given(station.time_zone),
         given(station.primary_currency_code),
-        display.base_isocode,
+        display.base_isocode if display else None,
+        event.received_at,
     )
 
 
-def _history_row(event: Event) -> tuple[Any, ...]:
-    return (*_state(event), event.received_at)
-
-
-def _projection_row(projection: Projection) -> tuple[Any, ...]:
-    event = projection.newest
-    if event is None:
-        raise ValueError("a certificate's row needs its newest event")
+def _description(event: Event) -> tuple[Any, ...]:
     certificate: Certificate = event.snapshot
     return (
-        *_state(event),
         first_instant(certificate.created_at),
         given(certificate.cert_def_id),
         given(certificate.account_id),
@@ -151,11 +157,7 @@ def _projection_row(projection: Projection) -> tuple[Any, ...]:
 CERTIFICATES = Family(
     name="certificate",
     topic="certificates",
-    projection=(
-        *_STATE,
-        *("created_at", "definition_id", "account_id", "customer_number", "agency_name", "data"),
-    ),
-    projection_row=_projection_row,
-    history=(*_STATE, "received_at"),
-    history_row=_history_row,
+    columns=(*_EVENT, *_DESCRIPTION),
+    rows=_rows,
+    has_history=True,
 )

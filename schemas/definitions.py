@@ -4,13 +4,14 @@ Ids are never reused, so a delete is final, wherever it arrives: later and late 
 never revive the definition.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
 
 from schemas.envelope import Message
-from schemas.events import Family, Kind, Projection
+from schemas.events import Event, Family, Kind, Projection
 from schemas.fields import Blank, BzDate, Identifier, Money, first_instant, given
 
 
@@ -83,15 +84,26 @@ class DefinitionDeleted(Message, tag="giftcertificates.deleted"):
         return self.order.occurred_at
 
 
-def _projection_row(projection: Projection) -> tuple[Any, ...]:
-    event, identity = projection.newest, (projection.entity.id, projection.entity.livemode)
-    if event is None:
-        nothing_described = (None,) * (len(DEFINITIONS.projection) - 3)
-        return (*identity, projection.deleted_at, *nothing_described)
+_IDENTITY = ("definition_id", "livemode", "deleted_at")
+_DESCRIPTION = (
+    *("event_id", "occurred_at", "emitted_at", "kind"),
+    *("price", "value", "name", "description", "currency_code", "account_id", "disabled", "taxable"),
+    *("created_at", "data"),
+)
+_NOT_DESCRIBED = (None,) * len(_DESCRIPTION)
+
+
+def _rows(_: Iterable[Event], projections: Iterable[Projection]) -> list[tuple[Any, ...]]:
+    """Give a row a definition that changes: definitions have no history."""
+    return [
+        (entity.id, entity.livemode, deleted_at, *(_description(newest) if newest else _NOT_DESCRIBED))
+        for entity, newest, deleted_at in projections
+    ]
+
+
+def _description(event: Event) -> tuple[Any, ...]:
     definition: Definition = event.snapshot
     return (
-        *identity,
-        projection.deleted_at,
         *event.order.columns(),
         given(definition.price),
         given(definition.value),
@@ -109,10 +121,6 @@ def _projection_row(projection: Projection) -> tuple[Any, ...]:
 DEFINITIONS = Family(
     name="definition",
     topic="definitions",
-    projection=(
-        *("definition_id", "livemode", "deleted_at", "event_id", "occurred_at", "emitted_at", "kind"),
-        *("price", "value", "name", "description", "currency_code", "account_id", "disabled", "taxable"),
-        *("created_at", "data"),
-    ),
-    projection_row=_projection_row,
+    columns=(*_IDENTITY, *_DESCRIPTION),
+    rows=_rows,
 )

@@ -1,6 +1,6 @@
 """What passes between the stages: a decoded event, what the database knows of it, and what it changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
@@ -16,6 +16,10 @@ class Kind(IntEnum):
     DELETED = 2
 
 
+# As the database spells them.
+KIND_NAMES = tuple(kind.name.lower() for kind in Kind)
+
+
 class OrderKey(NamedTuple):
     """The place of an event in the life of its entity; the arrival order says nothing.
 
@@ -29,7 +33,7 @@ class OrderKey(NamedTuple):
 
     def columns(self) -> tuple[str, datetime, datetime, str]:
         """Give the values of the columns ``event_id, occurred_at, emitted_at, kind``."""
-        return self.event_id, self.occurred_at, self.emitted_at, self.kind.name.lower()
+        return self.event_id, self.occurred_at, self.emitted_at, KIND_NAMES[self.kind]
 
 
 class Family(Struct, frozen=True, eq=False):
@@ -40,10 +44,10 @@ class Family(Struct, frozen=True, eq=False):
 
     name: str
     topic: str
-    projection: tuple[str, ...]
-    projection_row: Callable[["Projection"], tuple[Any, ...]]
-    history: tuple[str, ...] = ()
-    history_row: Callable[["Event"], tuple[Any, ...]] | None = None
+    # The columns of incoming_<name>, and the rows that a batch's entered events and projections put there.
+    columns: tuple[str, ...]
+    rows: Callable[[Sequence["Event"], Sequence["Projection"]], list[tuple[Any, ...]]]
+    has_history: bool = False
 
 
 class Entity(NamedTuple):

@@ -5,6 +5,7 @@ mean "not given" and become ``None``. A value of the wrong type is an error that
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
@@ -38,6 +39,7 @@ def seconds_from_epoch(timestamp: float) -> float:
     return timestamp / 1000 if abs(timestamp) >= MILLISECONDS_FROM else timestamp
 
 
+@lru_cache(maxsize=1024)
 def instant_from_epoch(timestamp: int) -> datetime:
     """Read ``created``: seconds or milliseconds by magnitude. Raises ValueError when no calendar holds it."""
     unit = timedelta(milliseconds=1) if abs(timestamp) >= MILLISECONDS_FROM else timedelta(seconds=1)
@@ -45,6 +47,19 @@ def instant_from_epoch(timestamp: int) -> datetime:
         return EPOCH + timestamp * unit
     except OverflowError:
         raise ValueError("`created` is not a time between the years 1 and 9999") from None
+
+
+@lru_cache(maxsize=8192)
+def instant_from_text(text: str) -> datetime:
+    """Read an ISO 8601 instant, in UTC unless it says otherwise. Raises ValueError.
+
+    A date is read when it is validated, when its event is ordered, and when it becomes a row: hence the cache.
+    """
+    try:
+        parsed = datetime.fromisoformat(text)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("`value` is not an ISO 8601 instant") from None
 
 
 class BzDate(Struct):
@@ -64,11 +79,7 @@ class BzDate(Struct):
             return None
         if isinstance(self.value, int):
             raise ValueError("`value` must be an ISO 8601 instant, or 0 for no date")  # noqa: TRY004 - msgspec adds the path to a ValueError
-        try:
-            parsed = datetime.fromisoformat(self.value)
-            return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            raise ValueError("`value` is not an ISO 8601 instant") from None
+        return instant_from_text(self.value)
 
 
 def first_instant(*dates: BzDate | Blank) -> datetime | None:

@@ -4,8 +4,6 @@ Singular and plural names are different things (a certificate, a definition): na
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import msgspec
 from msgspec import Struct, field
@@ -73,36 +71,39 @@ _data = msgspec.json.Decoder(EnvelopeData)
 
 def route(body: bytes) -> Routed:
     """Peek at the envelope and the entity's id, and at nothing else. Raises Malformed."""
-    with _malformed():
-        text = _storable(body.decode())
+    try:
+        text = _text(body)
         envelope = _envelope.decode(text)
         family = FAMILY_OF.get(envelope.event)
         if family is None:
             return Routed(envelope, UNROUTED, envelope.id)
         decoder = _key_of_deleted if envelope.event.endswith(".deleted") else _key
         return Routed(envelope, family.topic, decoder.decode(text).data.id)
+    except _UNREADABLE as error:
+        raise _malformed(error) from None
 
 
 def read(body: bytes) -> tuple[AnyMessage, Family, str]:
     """Decode a message: its typed form, its family, and its ``data`` as it came. Raises Malformed."""
-    with _malformed():
-        text = _storable(body.decode())
+    try:
+        text = _text(body)
         message = _message.decode(text)
         raw = _data.decode(text).data
         return message, FAMILY_OF[message.event_name], bytes(raw).decode()
+    except _UNREADABLE as error:
+        raise _malformed(error) from None
 
 
-@contextmanager
-def _malformed() -> Iterator[None]:
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise Malformed(f"Not UTF-8 (byte {error.start})") from None
-    except RecursionError:
-        raise Malformed("Nested too deeply") from None
-    except msgspec.DecodeError as error:
-        # Of all of msgspec's messages only this one quotes the value, which may be anybody's name.
-        raise Malformed(re.sub(r"(?s)^Invalid (enum )?value .* - at", "Unexpected value - at", str(error))) from None
+_UNREADABLE = (UnicodeDecodeError, RecursionError, msgspec.DecodeError)
+
+
+def _malformed(error: Exception) -> Malformed:
+    if isinstance(error, UnicodeDecodeError):
+        return Malformed(f"Not UTF-8 (byte {error.start})")
+    if isinstance(error, RecursionError):
+        return Malformed("Nested too deeply")
+    # Of all of msgspec's messages only this one quotes the value, which may be anybody's name.
+    return Malformed(re.sub(r"(?s)^Invalid (enum )?value .* - at", "Unexpected value - at", str(error)))
 
 
 # An escaped backslash, a whole surrogate pair, or (group 1) an escape that no Postgres text can hold.
@@ -111,8 +112,9 @@ _ESCAPE = re.compile(
 )
 
 
-def _storable(text: str) -> str:
+def _text(body: bytes) -> str:
     r"""Write U+FFFD for ``\u0000`` and half surrogates, so that no text the sender can make fails an event."""
-    if "\\u" not in text:
+    text = body.decode()
+    if b"\\u" not in body:
         return text
     return _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)

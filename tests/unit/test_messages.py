@@ -216,12 +216,12 @@ ENVELOPE = {"id": "event", "attemptId": "attempt"}
 def certificate_row(**data: Any) -> tuple[Any, ...]:
     """Give what the table makes of the least that is legal and ``data``, without ``data`` as it came."""
     bought_one = event(webhook("giftcertificate.created", {**LEAST, **data}, **ENVELOPE))
-    return CERTIFICATES.projection_row(Projection(bought_one.entity, bought_one, None))[:-1]
+    return CERTIFICATES.rows([bought_one], [Projection(bought_one.entity, bought_one, None)])[0][:-1]
 
 
 def definition_row(**data: Any) -> tuple[Any, ...]:
     described = event(webhook("giftcertificates.created", {"_id": DEFINITION_ID, **data}, **ENVELOPE))
-    return DEFINITIONS.projection_row(Projection(described.entity, described, described.deleted_at))[:-1]
+    return DEFINITIONS.rows([described], [Projection(described.entity, described, described.deleted_at)])[0][:-1]
 
 
 @pytest.mark.parametrize("blank", [None, ""])

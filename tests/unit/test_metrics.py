@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from prometheus_client import Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.metrics import MetricWrapperBase
 
 from consumer import metrics
@@ -71,3 +71,15 @@ def test_the_readme_lists_them_as_they_are() -> None:
 def test_metrics_that_the_module_defines_are_all_described() -> None:
     wrapped = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
     assert len(wrapped) == len({metric.name for metric in described()})
+
+
+def test_values_that_are_observed_at_once_count_as_one_by_one() -> None:
+    at_once = Histogram("observed", "…", buckets=(0.5, 1, 2.5), registry=CollectorRegistry())
+    one_by_one = Histogram("observed", "…", buckets=(0.5, 1, 2.5), registry=CollectorRegistry())
+    values = [0.0, 0.5, 0.6, 1.0, 2.0, 2.5, 3.0, 100.0, 0.5]
+
+    metrics.observe_all(at_once, values)
+    for value in values:
+        one_by_one.observe(value)
+
+    assert list(at_once.collect()) == list(one_by_one.collect())

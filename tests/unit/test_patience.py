@@ -50,6 +50,40 @@ async def test_a_lambda_s_coroutine_is_awaited(patience: Patience) -> None:
     assert done == [True]
 
 
+async def test_something_else_is_done_while_an_operation_goes_on(patience: Patience) -> None:
+    begun, done = asyncio.Event(), asyncio.Event()
+
+    async def operation() -> str:
+        begun.set()
+        await done.wait()
+        return "done"
+
+    async def meanwhile() -> None:
+        await begun.wait()
+        done.set()
+
+    async with asyncio.timeout(1):
+        assert await patience.persist("apply", operation, meanwhile=meanwhile) == "done"
+
+
+async def test_an_operation_is_given_up_when_what_is_done_meanwhile_fails(patience: Patience) -> None:
+    given_up = asyncio.Event()
+
+    async def operation() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await patience.persist("apply", operation, meanwhile=fail)
+    assert given_up.is_set()
+
+
 @pytest.mark.parametrize("error", [Unavailable("Kafka"), OSError(), TimeoutError(), asyncpg.DeadlockDetectedError()])
 async def test_what_time_can_cure_is_made_again_and_the_member_polls_meanwhile(
     patience: Patience, group: Group, error: Exception

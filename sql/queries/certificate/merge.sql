@@ -1,5 +1,20 @@
--- The newest event of each certificate of a batch, unless the table holds a newer one.
--- Sorted, so that two workers that touch the same certificates lock them in the same order.
+-- The events of a batch enter the history. Sorted, as all that is written, so that two workers that write the same rows
+-- do so in the same order and do not deadlock.
+INSERT INTO certificate_history (
+    certificate_id, livemode, event_id, occurred_at, emitted_at, kind,
+    balance, price, total, transactions_paid, deleted, status, transaction_id,
+    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
+    station_currency_code, display_currency_code, received_at
+)
+SELECT
+    certificate_id, livemode, event_id, occurred_at, emitted_at, kind,
+    balance, price, total, transactions_paid, deleted, status, transaction_id,
+    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
+    station_currency_code, display_currency_code, received_at
+FROM incoming_certificate
+ORDER BY certificate_id, livemode, event_id;
+
+-- The newest event of each certificate becomes the current state, unless the table holds a newer one.
 INSERT INTO certificate AS known (
     certificate_id, livemode, occurred_at, emitted_at, kind, event_id,
     balance, price, total, transactions_paid, deleted, status, transaction_id,
@@ -14,6 +29,7 @@ SELECT
     station_currency_code, display_currency_code,
     created_at, definition_id, account_id, customer_number, agency_name, data
 FROM incoming_certificate
+WHERE data IS NOT NULL
 ORDER BY certificate_id, livemode
 ON CONFLICT (certificate_id, livemode) DO UPDATE SET
     (

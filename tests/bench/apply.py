@@ -1,0 +1,79 @@
+"""Apply: how fast the worker drains a topic, against the least that could be done with the same events."""
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from uuid import uuid4
+
+from consumer.database import pool
+from consumer.settings import Settings, load
+from deploy.local.services import Giftledger
+from deploy.local.stack import Stack
+from tests.bench import baselines
+from tests.bench.drain import drain
+from tests.bench.report import Figure, at_least, median
+from tests.bench.sizes import Sizes
+from tests.bench.workload import Workload, fill
+from tests.databases import value
+from tests.services import commands, deployment
+
+DECODED = 20_000
+
+
+def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
+    """Measure all four in every round."""
+    workload = Workload(sizes.events, sizes.events // 4)
+    with deployed(stack) as giftledger:
+        settings = load(giftledger.environment)
+        topic = settings.topic("certificates")
+        asyncio.run(fill(settings, topic, workload))
+        batches = list(baselines.batches(workload, settings.batch_max_records))
+        records = [baselines.as_record(published) for published in islice(workload, DECODED)]
+        worker, copy, read, decode = [], [], [], []
+        for _ in range(sizes.rounds):
+            asyncio.run(empty(settings))
+            worker.append(drain(giftledger, sizes.events).rate)
+            _compare(settings, batches)
+            copy.append(sizes.events / asyncio.run(baselines.copied(settings, batches)))
+            read.append(sizes.events / asyncio.run(baselines.read(settings, topic, sizes.events)))
+            decode.append(len(records) / baselines.decoded(records))
+            sys.stderr.write(
+                f"worker {worker[-1]:,.0f}, COPY {copy[-1]:,.0f}, read {read[-1]:,.0f}, decode {decode[-1]:,.0f}\n"
+            )
+    yield _figure("apply ÷ COPY of the same rows", worker, copy, at_least=0.6)
+    yield _figure("apply ÷ reading the topic with aiokafka", worker, read)
+    yield _figure("apply ÷ decoding alone", worker, decode)
+
+
+def _compare(settings: Settings, batches: Sequence[baselines.Batch]) -> None:
+    """Make sure that worker and COPY write the same: as many attempts and events. Raises AssertionError."""
+    for table in ("webhook_attempt", "certificate_history"):
+        written = value(settings.database, f"SELECT count(*) FROM {table}")  # noqa: S608 - two names of ours
+        assert written == sum(len(getattr(batch, table)) for batch in batches), f"{table} holds {written} rows"
+
+
+def _figure(name: str, ours: Sequence[float], baseline: Sequence[float], **goal: float) -> Figure:
+    reach = at_least(goal["at_least"]) if goal else None
+    return Figure(name, "events/s", median(ours), median(baseline), reach)
+
+
+@contextmanager
+def deployed(stack: Stack) -> Iterator[Giftledger]:
+    """Give a deployment of its own, migrated and with topics, for as long as the block runs."""
+    database = f"bench_{uuid4().hex[:12]}"
+    url = stack.postgres.create_database(database)
+    environment = deployment(stack, DATABASE_URL=url, TOPIC_PARTITIONS="6", KAFKA_SESSION_TIMEOUT_MS="10000")
+    try:
+        with commands(stack, environment) as giftledger:
+            giftledger.run("migrate")
+            giftledger.run("topics")
+            yield giftledger
+    finally:
+        stack.postgres.drop_database(database)
+
+
+async def empty(settings: Settings) -> None:
+    async with pool(settings) as connections:
+        await baselines.empty(connections)
