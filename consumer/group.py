@@ -35,6 +35,8 @@ JOIN_TIMEOUT_SECONDS = 30.0
 JOIN_AGAIN_SECONDS = 1.0
 COMMIT_TIMEOUT_SECONDS = 5.0
 LEAVE_TIMEOUT_SECONDS = 5.0
+# A batch of at least one in so many of the most records shows a backlog.
+BACKLOG_SHARE = 4
 # What a poll may take beyond its own timeout: then there is a rebalance, which has no bound.
 PATIENCE_SECONDS = 0.5
 # Consumers that may end one after the other without ever having had partitions: then it is no passing trouble.
@@ -119,8 +121,12 @@ class Group:
         return self._held.records
 
     async def read_ahead(self) -> list[Record]:
-        """Take what has come already for the next fetch, while the batch in hand is on its way to the database."""
-        if not self._early.records:
+        """Take what has come already for the next fetch, while the batch in hand is on its way to the database.
+
+        Only where there is a backlog: else what comes until the next fetch is one batch, and waits less.
+        """
+        backlog = len(self._held.records) * BACKLOG_SHARE >= self._max_records
+        if backlog and not self._early.records:
             self._keep(await self._poll(0))
         return self._early.records
 

@@ -88,6 +88,7 @@ async def _probe(settings: Settings, port: int, probes: int) -> tuple[Taken, Tak
             floor.append(await _floor(producer, settings.topic("unrouted"), connection, published, number))
             await asyncio.sleep(PAUSE_SECONDS)
     finally:
+        client.transport.close()
         await producer.stop()
         await connection.close()
     return ours, floor

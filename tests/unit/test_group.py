@@ -262,44 +262,53 @@ async def test_a_batch_that_waits_is_abandoned_when_the_worker_is_asked_to_stop(
 
 async def test_what_is_read_ahead_is_the_next_batch_and_counts_only_from_then_on() -> None:
     consumer = Consumer()
-    group, first = await with_a_batch(consumer, 5, 6)
-    consumer.batches.append(records(7, 8))
+    group, first = await with_a_batch(consumer, *range(30))
+    consumer.batches.append(records(30, 31))
 
     ahead = await group.read_ahead()
     group.done(first)
     await group.commit()
 
-    assert [each.offset for each in ahead] == [7, 8]
-    assert consumer.committed == [{FIRST: 7}]
-    assert group.progress == {FIRST: 7}
+    assert [each.offset for each in ahead] == [30, 31]
+    assert consumer.committed == [{FIRST: 30}]
+    assert group.progress == {FIRST: 30}
     assert await group.fetch(0) is ahead
 
 
 async def test_reading_ahead_takes_one_batch_and_no_more() -> None:
     consumer = Consumer()
-    group, _ = await with_a_batch(consumer, 5)
-    consumer.batches += [records(6), records(7)]
+    group, _ = await with_a_batch(consumer, *range(30))
+    consumer.batches += [records(30), records(31)]
 
     assert await group.read_ahead() is await group.read_ahead()
     assert len(consumer.batches) == 1
 
 
+async def test_without_a_backlog_nothing_is_read_ahead() -> None:
+    consumer = Consumer()
+    group, _ = await with_a_batch(consumer, *range(10))
+    consumer.batches.append(records(10))
+
+    assert await group.read_ahead() == []
+    assert len(consumer.batches) == 1
+
+
 async def test_what_was_read_ahead_of_a_rebalance_is_forgotten_and_comes_again() -> None:
     consumer = Consumer()
-    group, _ = await with_a_batch(consumer, 5)
-    consumer.batches.append(records(6))
-    await group.read_ahead()
+    group, _ = await with_a_batch(consumer, *range(30))
+    consumer.batches.append(records(30))
+    assert await group.read_ahead()
 
     group.revoked()
-    consumer.batches.append(records(5, 6))
+    consumer.batches.append(records(0, 1))
 
-    assert [each.offset for each in await group.fetch(0)] == [5, 6]
+    assert [each.offset for each in await group.fetch(0)] == [0, 1]
 
 
 async def test_a_batch_that_was_read_ahead_outlasts_a_wait() -> None:
     consumer = Consumer()
-    group, _ = await with_a_batch(consumer, 5)
-    consumer.batches.append(records(6))
+    group, _ = await with_a_batch(consumer, *range(30))
+    consumer.batches.append(records(30))
     ahead = await group.read_ahead()
 
     await group.stay(0)
@@ -309,13 +318,13 @@ async def test_a_batch_that_was_read_ahead_outlasts_a_wait() -> None:
 
 async def test_records_that_come_while_a_batch_that_was_read_ahead_waits_stand_behind_it() -> None:
     consumer = Consumer()
-    group, _ = await with_a_batch(consumer, 5)
-    consumer.batches += [records(6), records(7)]
+    group, _ = await with_a_batch(consumer, *range(30))
+    consumer.batches += [records(30), records(31)]
     await group.read_ahead()
 
     await group.stay(0)
 
-    assert [each.offset for each in await group.fetch(0)] == [6, 7]
+    assert [each.offset for each in await group.fetch(0)] == [30, 31]
 
 
 def failing(error: Exception) -> Consumer:
