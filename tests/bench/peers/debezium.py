@@ -39,7 +39,13 @@ def start(scene: Scene) -> Process:
     kafka = class_path(Path(__file__).with_name("pom.xml"))
     # Memory as Kafka's own connect-standalone.sh gives it.
     options = ["-Xms256m", "-Xmx2g", f"-Dlog4j2.configurationFile={LOG.absolute()}", f"-Djava.io.tmpdir={folder}"]
-    command = [kafka.java, *options, "org.apache.kafka.connect.cli.ConnectStandalone", worker, connector]
+    command: list[str | Path] = [
+        kafka.java,
+        *options,
+        "org.apache.kafka.connect.cli.ConnectStandalone",
+        worker,
+        connector,
+    ]
     return scene.stack.run(scene.name, command, {"CLASSPATH": kafka.jars})
 
 

@@ -22,14 +22,14 @@ ON CONFLICT (certificate_id) DO UPDATE SET
     balance = excluded.balance, price = excluded.price, status = excluded.status,
     updated_at = excluded.updated_at, data = excluded.data
 """
-ONE = f"INSERT INTO certificate VALUES ($1, $2, $3, $4, $5::text::timestamptz, $6) {UPDATE}"
+ONE = f"INSERT INTO certificate VALUES ($1, $2, $3, $4, $5::text::timestamptz, $6) {UPDATE}"  # noqa: S608 - of constants
 MANY = f"""
 INSERT INTO certificate
 SELECT id, balance, price, status, updated_at::timestamptz, data::jsonb
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
     AS new (id, balance, price, status, updated_at, data)
 {UPDATE}
-"""
+"""  # noqa: S608 - of constants
 MAX_RECORDS = 2000
 
 

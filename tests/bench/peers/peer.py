@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 from consumer.settings import Settings, load
 from deploy.local.processes import Process, StackError
 from deploy.local.stack import Stack
@@ -38,27 +40,35 @@ class Scene:
         return load(self.environment)
 
 
+async def connect(scene: Scene) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connect where `certificate` is the peer's table: giftledger's in its schema, another's in public."""
+    return await asyncpg.connect(scene.database_url, server_settings={"search_path": "giftcert, public"})
+
+
 def create_table(scene: Scene) -> None:
     scene.stack.postgres.execute(TABLE, database=scene.name)
 
 
 @dataclass(frozen=True)
 class Peer:
-    """`start` a process that applies a topic to `table`; `prepare` makes that table.
+    """`start` a process that applies a topic to the table `certificate`; `prepare` makes it.
 
     `reads_rows`: it needs the records as rows of the table, with types, so it gets a copy of the topic made of them.
-    `few`: it is too slow for all of the events.
+    `few`: it is too slow for all of the events. `dead_letters`: the topic where it puts what it cannot apply.
+    `goal`: how many times as fast giftledger wants to be.
     """
 
     name: str
+    title: str
     start: Callable[[Scene], Process]
     prepare: Callable[[Scene], None] = create_table
-    table: str = "certificate"
     reads_rows: bool = False
     few: bool = False
+    dead_letters: str = ""
+    goal: float | None = None
 
 
-def python(module: str, *arguments: str) -> Callable[[Scene], Process]:
+def python(program: str, *arguments: str) -> Callable[[Scene], Process]:
     """Give what starts a peer that is a Python program of ours, in the peers' own environment."""
 
     def start(scene: Scene) -> Process:
@@ -66,7 +76,9 @@ def python(module: str, *arguments: str) -> Callable[[Scene], Process]:
             raise StackError(f"no {PYTHON}: `make bench-peers` sets it up")
         topic = {"TOPIC": scene.settings.topic("certificates"), "GROUP": scene.name}
         return scene.stack.run(
-            scene.name, [PYTHON.absolute(), "-m", module, *arguments], {**scene.environment, **topic}
+            scene.name,
+            [PYTHON.absolute(), "-m", f"tests.bench.peers.{program}", *arguments],
+            {**scene.environment, **topic},
         )
 
     return start

@@ -9,7 +9,9 @@ from quixstreams.sinks.community.postgresql import PostgreSQLSink
 
 from tests.bench.peers.rows import row
 
-COMMIT_EVERY = int(os.environ.get("COMMIT_EVERY", "12000"))  # records of all partitions; each partition is one transaction
+COMMIT_EVERY = int(
+    os.environ.get("COMMIT_EVERY", "12000")
+)  # records of all partitions; each partition is one transaction
 
 
 def main() -> None:

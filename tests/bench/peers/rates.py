@@ -1,72 +1,89 @@
 """How fast: events a second between two marks, so that no start-up and no warm-up counts."""
 
 import asyncio
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import asyncpg
 
 from deploy.local.processes import Process, StackError
 from deploy.local.stack import Stack
 from tests.bench.peers import topics
-from tests.bench.peers.peer import Peer, Scene
+from tests.bench.peers.peer import Peer, Scene, connect
 from tests.bench.workload import Workload
 
 LOOK_SECONDS = 0.05
 LONGEST_SECONDS = 240
+VISIBLE = "SELECT count(*) FROM certificate WHERE certificate_id = ANY($1)"
+# Those that are slow get one event of so many.
+FEW = 20
 
 
 @dataclass(frozen=True)
 class Load:
-    """Topics that are filled: a warm-up, marks, the events that count, marks."""
+    """Topics that are filled: a warm-up of a tenth, marks, the events that count, marks."""
 
     prefix: str
     events: int
-    certificates: int
     warm: list[str]
     done: list[str]
 
 
-async def prepare(stack: Stack, prefix: str, workload: Workload, *, rows: bool) -> Load:
-    settings = Scene(stack, "unused", prefix).settings
+async def rates(stack: Stack, peers: Sequence[Peer], workload: Workload, rounds: int) -> dict[str, list[float]]:
+    """Measure peers, one at a time, in alternating rounds; events a second."""
+    measured: dict[str, list[float]] = {peer.name: [] for peer in peers}
+    rows = any(peer.reads_rows for peer in peers)
+    many = await _fill(stack, "many", workload, rows=rows)
+    few = await _fill(stack, "few", Workload(len(workload) // FEW, workload.certificates // FEW), rows=False)
+    for number in range(rounds):
+        for peer in peers:
+            rate = await _rate(stack, peer, few if peer.few else many, f"{peer.name}-{number}")
+            sys.stderr.write(f"{peer.title}: {rate:,.0f} events/s\n")
+            measured[peer.name].append(rate)
+    return measured
+
+
+async def _fill(stack: Stack, prefix: str, workload: Workload, *, rows: bool) -> Load:
+    settings = Scene(stack, prefix, prefix).settings
     await topics.create(settings, rows=rows)
     warming = Workload(workload.events // 10, workload.certificates // 10, workload.seed + 1)
     await topics.fill_all(settings, warming, rows=rows)
     warm = await topics.mark(settings, "warm", rows=rows)
     await topics.fill_all(settings, workload, rows=rows)
     done = await topics.mark(settings, "done", rows=rows)
-    return Load(prefix, workload.events, workload.certificates, warm, done)
+    return Load(prefix, len(workload), warm, done)
 
 
-async def rate(stack: Stack, peer: Peer, load: Load, name: str) -> float:
-    """Give a peer a database of its own and let it apply the load; events a second."""
+async def _rate(stack: Stack, peer: Peer, load: Load, name: str) -> float:
+    """Give a peer a database of its own and let it apply the load."""
     scene = Scene(stack, name, load.prefix)
     stack.postgres.create_database(name)
     peer.prepare(scene)
-    stack.postgres.execute("CHECKPOINT")
+    stack.postgres.execute("CHECKPOINT")  # so that each pays for its own pages only
     process = peer.start(scene)
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
-            await visible(scene, peer, process, load.warm)
-            warm = time.perf_counter()
-            await visible(scene, peer, process, load.done)
-            seconds = time.perf_counter() - warm
-    except TimeoutError:
-        raise TimeoutError(f"{peer.name} is not done after {LONGEST_SECONDS} s\n{process.tail()}") from None
+        seconds = await _seconds(scene, peer, process, load)
     finally:
         process.terminate()
     stack.postgres.drop_database(name)
     return load.events / seconds
 
 
-async def visible(scene: Scene, peer: Peer, process: Process, ids: list[str]) -> None:
-    """Wait until certificates are in the table. Raises StackError when the process ends before."""
-    connection = await asyncpg.connect(scene.database_url)
-    try:
-        query = f"SELECT count(*) FROM {peer.table} WHERE certificate_id = ANY($1)"
-        while await connection.fetchval(query, ids) < len(ids):
+async def _seconds(scene: Scene, peer: Peer, process: Process, load: Load) -> float:
+    connection = await connect(scene)
+
+    async def visible(ids: list[str]) -> float:
+        while await connection.fetchval(VISIBLE, ids) < len(ids):
             if not process.running:
                 raise StackError(f"{peer.name} ended with {process.returncode}\n{process.tail()}")
             await asyncio.sleep(LOOK_SECONDS)
+        return time.perf_counter()
+
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            began = await visible(load.warm)
+            return await visible(load.done) - began
+    except TimeoutError:
+        raise TimeoutError(f"{peer.name} is not done after {LONGEST_SECONDS} s\n{process.tail()}") from None
     finally:
         await connection.close()

@@ -1,6 +1,5 @@
 """Topics of the benchmark: the ingress' records, the copy of rows, and marks that say how far a reader has come."""
 
-import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -13,6 +12,7 @@ from consumer.topics import admin, create_topics
 from tests.bench.peers.rows import row
 from tests.bench.workload import Published, Workload, fill
 from tests.builders import bought, encode
+from tests.pipeline import RECEIVED_AT
 
 RAW, ROWS = "certificates", "rows"
 
@@ -25,8 +25,11 @@ class Rows(Workload):
 
 
 def as_row(record: Published) -> Published:
-    columns = row(msgspec.json.decode(record.value))._asdict()
-    return record._replace(value=msgspec.json.encode(columns))
+    try:
+        event = msgspec.json.decode(record.value)
+    except msgspec.DecodeError:  # poison stays what it is
+        return record
+    return record._replace(value=msgspec.json.encode(row(event)._asdict()))
 
 
 async def create(settings: Settings, *, rows: bool) -> None:
@@ -54,7 +57,11 @@ async def mark(settings: Settings, name: str, *, rows: bool) -> list[str]:
 
 
 def published(body: dict[str, object]) -> Published:
-    return Published(b"", encode(body), [("received-at", b"2026-06-01T12:00:00.000Z")])
+    return as_published(encode(body))
+
+
+def as_published(value: bytes) -> Published:
+    return Published(b"key", value, [RECEIVED_AT])
 
 
 async def publish(
@@ -68,7 +75,7 @@ async def publish(
             partition = partitions[number] if partitions else 0
             for topic, content in [(RAW, record), *([(ROWS, as_row(record))] if rows else [])]:
                 await producer.send_and_wait(
-                    settings.topic(topic), content.value, headers=content.headers, partition=partition
+                    settings.topic(topic), content.value, content.key, partition, headers=content.headers
                 )
     finally:
         await producer.stop()

@@ -1,0 +1,105 @@
+"""What becomes of duplicates, late events, poison and a crash of Postgres: for each case one answer in words."""
+
+import asyncio
+
+from deploy.local.postgres import Postgres
+from deploy.local.stack import Stack
+from tests.bench.peers.peer import Peer
+from tests.bench.peers.topics import as_published, published
+from tests.bench.peers.trial import Trial
+from tests.bench.workload import Workload
+from tests.builders import bought, paid_with
+
+# From the start of a process to its rows, the time of a JVM included.
+PATIENCE_SECONDS = 30
+OUTAGE_SECONDS = 10
+# Debezium's and Quix' group members are dead to the broker after 45 s.
+RECOVERY_SECONDS = 60
+
+POISONS = {
+    "not JSON": as_published(b'{"id": "event", "data": {'),
+    "balance beyond bigint": published(bought(2**63, _id="poison")),
+    "NUL in a text": published(bought(_id="poison", status="pa\0id")),
+}
+
+
+async def answers(stack: Stack, peer: Peer) -> dict[str, str]:
+    found = await order(stack, peer)
+    became = await asyncio.gather(*(poisoned(stack, peer, name) for name in POISONS))
+    found |= {f"poison: {name}": answer for name, answer in zip(POISONS, became, strict=True)}
+    found[f"Postgres killed under load, back after {OUTAGE_SECONDS} s"] = await crash(stack, peer)
+    return found
+
+
+async def order(stack: Stack, peer: Peer) -> dict[str, str]:
+    """Deliver an attempt twice, at once and after a newer event; deliver an older event after a newer one."""
+    twice, again = bought(50, _id="twice"), bought(50, _id="again")
+    newer, late = paid_with(30, _id="late", updated=20), bought(50, _id="late")
+    bodies = [twice, twice, again, paid_with(40, _id="again", updated=10), again, newer, late, bought(_id="last")]
+    async with Trial(stack, peer, "order") as trial:
+        await trial.publish(map(published, bodies))
+        trial.start()
+        if not await trial.sees(["last"], PATIENCE_SECONDS):
+            raise TimeoutError(f"{peer.name} applies nothing\n{trial.process.tail()}")
+        balances = await trial.balances(["twice", "again", "late"])
+    return {
+        "the same attempt twice": _kept(balances["twice"], 50),
+        "an attempt again, after a newer event": _kept(balances["again"], 40),
+        "an older event after a newer one": _kept(balances["late"], 30),
+    }
+
+
+def _kept(balance: int, right: int) -> str:
+    return "right" if balance == right else f"wrong: {balance} for {right}"
+
+
+async def poisoned(stack: Stack, peer: Peer, poison: str) -> str:
+    """Put poison between two good records."""
+    async with Trial(stack, peer, poison.replace(" ", "-")) as trial:
+        await trial.publish([published(bought(_id="before")), POISONS[poison], published(bought(_id="after"))])
+        trial.start()
+        if await trial.sees(["before", "after"], PATIENCE_SECONDS):
+            return await _what_became_of_it(trial)
+        state = trial.state
+        trial.restart()
+        if await trial.sees(["before", "after"], PATIENCE_SECONDS):
+            return f"{state}; goes on after a restart"
+        applied = await trial.balances(["before", "after"])
+        return f"{state}, also after a restart; neighbours applied: {', '.join(applied) or 'none'}"
+
+
+async def _what_became_of_it(trial: Trial) -> str:
+    if written := await trial.balances(["poison"]):
+        return f"neighbours applied; itself written, balance {written['poison']}"
+    kept = await trial.dead_letters()
+    return f"neighbours applied; itself {'a dead letter' if kept else 'lost'}"
+
+
+async def crash(stack: Stack, peer: Peer) -> str:
+    """Kill Postgres in the middle of a load, and bring it back."""
+    events = 3_000 if peer.few else 30_000
+    if not isinstance(stack.postgres, Postgres):
+        raise TypeError("Postgres is not ours to kill")
+    async with Trial(stack, peer, "crash") as trial:
+        await trial.fill(Workload(events, events))
+        trial.start()
+
+        async def under_way() -> bool:
+            return await trial.count() >= events // 20
+
+        if not await trial.until(under_way, PATIENCE_SECONDS):
+            raise TimeoutError(f"{peer.name} applies nothing\n{trial.process.tail()}")
+        stack.postgres.kill()
+        await asyncio.sleep(OUTAGE_SECONDS)  # the outage
+        stack.postgres.start()
+        marks = await trial.mark("back")
+        back = "back by itself"
+        if not await trial.sees(marks, RECOVERY_SECONDS):
+            back = trial.state
+            trial.restart()
+            back += (
+                ", goes on after a restart" if await trial.sees(marks, RECOVERY_SECONDS) else ", also after a restart"
+            )
+        # A twentieth of the records are duplicates, the others are of a certificate each.
+        lost = events - events // 20 + len(marks) - await trial.count()
+        return f"{back}; {f'{lost:,} of {events:,} lost' if lost else 'nothing lost'}"

@@ -1,0 +1,102 @@
+"""A trial: a peer at work on topics and a database of its own."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+import asyncpg
+
+from consumer.errors import Fatal
+from consumer.scan import scanning
+from deploy.local.processes import Process
+from deploy.local.stack import Stack
+from tests.bench.peers import topics
+from tests.bench.peers.peer import Peer, Scene, connect
+from tests.bench.workload import Published, Workload
+
+LOOK_SECONDS = 0.1
+
+
+class Trial:
+    """Topics and table are there on entry; start() starts the peer."""
+
+    process: Process
+
+    def __init__(self, stack: Stack, peer: Peer, name: str) -> None:
+        self.peer = peer
+        self.scene = Scene(stack, f"{peer.name}-{name}", f"{peer.name}-{name}")
+
+    async def __aenter__(self) -> Self:
+        self.scene.stack.postgres.create_database(self.scene.name)
+        self.peer.prepare(self.scene)
+        await topics.create(self.scene.settings, rows=self.peer.reads_rows)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+
+    def start(self) -> None:
+        self.process = self.peer.start(self.scene)
+
+    @property
+    def state(self) -> str:
+        """Say what it does that does not get on."""
+        return "stands still" if self.process.running else f"ends with {self.process.returncode}"
+
+    def restart(self) -> None:
+        self.process.terminate()
+        self.start()
+
+    async def publish(self, records: Iterable[Published]) -> None:
+        await topics.publish(self.scene.settings, records, rows=self.peer.reads_rows)
+
+    async def fill(self, workload: Workload) -> None:
+        await topics.fill_all(self.scene.settings, workload, rows=self.peer.reads_rows)
+
+    async def mark(self, name: str) -> list[str]:
+        return await topics.mark(self.scene.settings, name, rows=self.peer.reads_rows)
+
+    async def balances(self, ids: list[str]) -> dict[str, int]:
+        query = "SELECT certificate_id, balance FROM certificate WHERE certificate_id = ANY($1)"
+        return {row["certificate_id"]: row["balance"] for row in await self._fetch(query, ids)}
+
+    async def count(self) -> int:
+        ((count,),) = await self._fetch("SELECT count(*) FROM certificate")
+        return int(count)
+
+    async def sees(self, ids: list[str], seconds: float) -> bool:
+        """Wait for certificates; false when the process ends, or the time."""
+
+        async def seen() -> bool:
+            return len(await self.balances(ids)) == len(ids)
+
+        return await self.until(seen, seconds)
+
+    async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
+        """Wait for a condition; false when the process ends, or the time."""
+        deadline = time.monotonic() + seconds
+        while not await condition():
+            if time.monotonic() > deadline or not self.process.running:
+                return await condition()
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
+
+    async def dead_letters(self) -> int:
+        """Count what the peer has put aside."""
+        settings = self.scene.settings
+        try:
+            async with scanning(settings, [settings.topic(self.peer.dead_letters)]) as scan:
+                return sum([len(records) async for records in scan.read()])
+        except Fatal:  # there is no such topic
+            return 0
+
+    async def _fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        connection = await connect(self.scene)
+        try:
+            return await connection.fetch(query, *arguments)
+        finally:
+            await connection.close()
