@@ -6,7 +6,6 @@ record, and than a registry. Making the copy does not count against it.
 """
 
 import json
-import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -68,7 +67,7 @@ def _connector(scene: Scene) -> dict[str, str]:
     return {
         "name": scene.name,
         "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector",
-        "tasks.max": os.environ.get("TASKS", "1"),
+        "tasks.max": "1",
         "topics": scene.settings.topic("rows"),
         "connection.url": f"jdbc:postgresql://{url.hostname}:{url.port}{url.path}",
         "connection.username": url.username or "",
