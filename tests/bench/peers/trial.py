@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -14,9 +14,13 @@ from deploy.local.processes import Process
 from deploy.local.stack import Stack
 from tests.bench.peers import topics
 from tests.bench.peers.peer import Peer, Scene, connect
+from tests.bench.peers.topics import published
 from tests.bench.workload import Published, Workload
+from tests.builders import bought
 
 LOOK_SECONDS = 0.1
+# A JVM takes its time.
+START_SECONDS = 60
 
 
 class Trial:
@@ -39,8 +43,14 @@ class Trial:
     ) -> None:
         self.process.terminate()
 
-    def start(self) -> None:
+    async def start(self, workload: Workload | None = None) -> None:
+        """Start the peer, on a workload if there is one, and wait until it is at work."""
+        await self.publish([published(bought(_id="first"))])
+        if workload:
+            await topics.fill_all(self.scene.settings, workload, rows=self.peer.reads_rows)
         self.process = self.peer.start(self.scene)
+        if not await self.sees(["first"], START_SECONDS):
+            raise TimeoutError(f"{self.peer.name} applies nothing\n{self.process.tail()}")
 
     @property
     def state(self) -> str:
@@ -49,13 +59,10 @@ class Trial:
 
     def restart(self) -> None:
         self.process.terminate()
-        self.start()
+        self.process = self.peer.start(self.scene)
 
     async def publish(self, records: Iterable[Published]) -> None:
         await topics.publish(self.scene.settings, records, rows=self.peer.reads_rows)
-
-    async def fill(self, workload: Workload) -> None:
-        await topics.fill_all(self.scene.settings, workload, rows=self.peer.reads_rows)
 
     async def mark(self, name: str) -> list[str]:
         return await topics.mark(self.scene.settings, name, rows=self.peer.reads_rows)
@@ -70,18 +77,10 @@ class Trial:
 
     async def sees(self, ids: list[str], seconds: float) -> bool:
         """Wait for certificates; false when the process ends, or the time."""
-
-        async def seen() -> bool:
-            return len(await self.balances(ids)) == len(ids)
-
-        return await self.until(seen, seconds)
-
-    async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
-        """Wait for a condition; false when the process ends, or the time."""
         deadline = time.monotonic() + seconds
-        while not await condition():
+        while len(await self.balances(ids)) < len(ids):
             if time.monotonic() > deadline or not self.process.running:
-                return await condition()
+                return len(await self.balances(ids)) == len(ids)
             await asyncio.sleep(LOOK_SECONDS)
         return True
 
