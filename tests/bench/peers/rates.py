@@ -33,17 +33,18 @@ async def rates(stack: Stack, peers: Sequence[Peer], workload: Workload, rounds:
     """Measure peers, one at a time, in alternating rounds; events a second."""
     measured: dict[str, list[float]] = {peer.name: [] for peer in peers}
     rows = any(peer.reads_rows for peer in peers)
-    many = await _fill(stack, "many", workload, rows=rows)
-    few = await _fill(stack, "few", Workload(len(workload) // FEW, workload.certificates // FEW), rows=False)
+    fewer = Workload(len(workload) // FEW, workload.certificates // FEW)
+    loads = {few: await _fill(stack, fewer if few else workload, rows=rows) for few in {peer.few for peer in peers}}
     for number in range(rounds):
         for peer in peers:
-            rate = await _rate(stack, peer, few if peer.few else many, f"{peer.name}-{number}")
+            rate = await _rate(stack, peer, loads[peer.few], f"{peer.name}-{number}")
             sys.stderr.write(f"{peer.title}: {rate:,.0f} events/s\n")
             measured[peer.name].append(rate)
     return measured
 
 
-async def _fill(stack: Stack, prefix: str, workload: Workload, *, rows: bool) -> Load:
+async def _fill(stack: Stack, workload: Workload, *, rows: bool) -> Load:
+    prefix = f"events-{len(workload)}"
     settings = Scene(stack, prefix, prefix).settings
     await topics.create(settings, rows=rows)
     warming = Workload(workload.events // 10, workload.certificates // 10, workload.seed + 1)
