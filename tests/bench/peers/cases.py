@@ -6,7 +6,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.stack import Stack
 from tests.bench.peers.peer import Peer
 from tests.bench.peers.topics import as_published, published
-from tests.bench.peers.trial import Trial
+from tests.bench.peers.trial import Trial, at_work
 from tests.bench.workload import Workload
 from tests.builders import bought, paid_with
 
@@ -36,26 +36,24 @@ async def order(stack: Stack, peer: Peer) -> dict[str, str]:
     twice, again = bought(50, _id="twice"), bought(50, _id="again")
     newer, late = paid_with(30, _id="late", updated=20), bought(50, _id="late")
     bodies = [twice, twice, again, paid_with(40, _id="again", updated=10), again, newer, late, bought(_id="last")]
-    async with Trial(stack, peer, "order") as trial:
-        await trial.start()
+    async with at_work(stack, peer, "order") as trial:
         await trial.publish(map(published, bodies))
         await trial.sees(["last"], PATIENCE_SECONDS)
         balances = await trial.balances(["twice", "again", "late"])
     return {
-        "the same attempt twice": _kept(balances["twice"], 50),
-        "an attempt again, after a newer event": _kept(balances["again"], 40),
-        "an older event after a newer one": _kept(balances["late"], 30),
+        "the same attempt twice": _kept(balances.get("twice"), 50),
+        "an attempt again, after a newer event": _kept(balances.get("again"), 40),
+        "an older event after a newer one": _kept(balances.get("late"), 30),
     }
 
 
-def _kept(balance: int, right: int) -> str:
+def _kept(balance: int | None, right: int) -> str:
     return "right" if balance == right else f"wrong: {balance} for {right}"
 
 
 async def poisoned(stack: Stack, peer: Peer, poison: str) -> str:
     """Put poison between two good records."""
-    async with Trial(stack, peer, poison.replace(" ", "-")) as trial:
-        await trial.start()
+    async with at_work(stack, peer, poison.replace(" ", "-")) as trial:
         await trial.publish([published(bought(_id="before")), POISONS[poison], published(bought(_id="after"))])
         if await trial.sees(["before", "after"], PATIENCE_SECONDS):
             return await _what_became_of_it(trial)
@@ -79,8 +77,7 @@ async def crash(stack: Stack, peer: Peer) -> str:
     events = 3_000 if peer.few else 30_000
     if not isinstance(stack.postgres, Postgres):
         raise TypeError("Postgres is not ours to kill")
-    async with Trial(stack, peer, "crash") as trial:
-        await trial.start(Workload(events, events))
+    async with at_work(stack, peer, "crash", Workload(events, events)) as trial:
         stack.postgres.kill()
         await asyncio.sleep(OUTAGE_SECONDS)  # the outage
         stack.postgres.start()
@@ -92,5 +89,5 @@ async def crash(stack: Stack, peer: Peer) -> str:
             works = await trial.sees(marks, RECOVERY_SECONDS)
             back += ", goes on after a restart" if works else ", also after a restart"
         # A twentieth of the records are duplicates, the others are of a certificate each.
-        lost = 1 + events - events // 20 + len(marks) - await trial.count()
-        return f"{back}; {f'{lost:,} of {events:,} lost' if lost else 'nothing lost'}"
+        missing = 1 + events - events // 20 + len(marks) - await trial.count()
+        return f"{back}; {f'{missing:,} of {events:,} missing' if missing else 'nothing lost'}"

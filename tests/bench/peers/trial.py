@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
-from types import TracebackType
-from typing import Self
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 import asyncpg
 
@@ -14,7 +13,6 @@ from deploy.local.processes import Process
 from deploy.local.stack import Stack
 from tests.bench.peers import topics
 from tests.bench.peers.peer import Peer, Scene, connect
-from tests.bench.peers.topics import published
 from tests.bench.workload import Published, Workload
 from tests.builders import bought
 
@@ -24,33 +22,12 @@ START_SECONDS = 60
 
 
 class Trial:
-    """Topics and table are there on entry; start() starts the peer."""
+    """A peer that runs, and questions about it."""
 
-    process: Process
-
-    def __init__(self, stack: Stack, peer: Peer, name: str) -> None:
+    def __init__(self, peer: Peer, scene: Scene, process: Process) -> None:
         self.peer = peer
-        self.scene = Scene(stack, f"{peer.name}-{name}", f"{peer.name}-{name}")
-
-    async def __aenter__(self) -> Self:
-        self.scene.stack.postgres.create_database(self.scene.name)
-        self.peer.prepare(self.scene)
-        await topics.create(self.scene.settings, rows=self.peer.reads_rows)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.process.terminate()
-
-    async def start(self, workload: Workload | None = None) -> None:
-        """Start the peer, on a workload if there is one, and wait until it is at work."""
-        await self.publish([published(bought(_id="first"))])
-        if workload:
-            await topics.fill_all(self.scene.settings, workload, rows=self.peer.reads_rows)
-        self.process = self.peer.start(self.scene)
-        if not await self.sees(["first"], START_SECONDS):
-            raise TimeoutError(f"{self.peer.name} applies nothing\n{self.process.tail()}")
+        self.scene = scene
+        self.process = process
 
     @property
     def state(self) -> str:
@@ -99,3 +76,22 @@ class Trial:
             return await connection.fetch(query, *arguments)
         finally:
             await connection.close()
+
+
+@asynccontextmanager
+async def at_work(stack: Stack, peer: Peer, name: str, workload: Workload | None = None) -> AsyncIterator[Trial]:
+    """Start a peer, on a workload if there is one, and wait for its first row. Raises TimeoutError without."""
+    scene = Scene(stack, f"{peer.name}-{name}", f"{peer.name}-{name}")
+    stack.postgres.create_database(scene.name)
+    peer.prepare(scene)
+    await topics.create(scene.settings, rows=peer.reads_rows)
+    await topics.publish(scene.settings, [topics.published(bought(_id="first"))], rows=peer.reads_rows)
+    if workload:
+        await topics.fill_all(scene.settings, workload, rows=peer.reads_rows)
+    trial = Trial(peer, scene, peer.start(scene))
+    try:
+        if not await trial.sees(["first"], START_SECONDS):
+            raise TimeoutError(f"{peer.name} applies nothing\n{trial.process.tail()}")
+        yield trial
+    finally:
+        trial.process.terminate()
