@@ -64,6 +64,7 @@ async def _run(stack: Stack, chosen: list[Peer], given: argparse.Namespace) -> R
     if given.what != "rates":
         for peer in chosen:
             report.cases[peer.name] = await answers(stack, peer)
+            sys.stderr.write(f"{peer.title}: {json.dumps(report.cases[peer.name])}\n")
     return report
 
 
