@@ -13,8 +13,8 @@ from tests.builders import bought, paid_with
 # How long something at work may take for a handful of records.
 PATIENCE_SECONDS = 15
 OUTAGE_SECONDS = 10
-# Debezium's and Quix' group members are dead to the broker after 45 s.
-RECOVERY_SECONDS = 60
+# How long it may take to come back, a JVM's start and a rebalance included.
+RECOVERY_SECONDS = 40
 
 POISONS = {
     "not JSON": as_published(b'{"id": "event", "data": {'),
