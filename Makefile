@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test verify format soak chaos bench licences lock schema dictionary clean
+.PHONY: help setup demo up test verify format soak chaos bench bench-peers licences lock schema dictionary clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -60,16 +60,29 @@ schema: $(READY) ## Write sql/schema.sql from the migrations
 dictionary: $(READY) ## Write sql/README.md from the comments in the database
 	@$(BIN)/python -m tests.reporting.dictionary
 
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--custom-compile-command "make lock" pyproject.toml
+PEERS := .cache/peers
+PEERS_READY := $(PEERS)/.ready
+
+$(PEERS_READY): deploy/requirements/peers.txt
+	@echo "Setting up $(PEERS) …"
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench-peers: $(READY) $(PEERS_READY) ## Measure FastStream, Quix Streams and Debezium on the worker's topic (ARGUMENTS=--help)
+	@$(BIN)/python -m tests.bench.peers $(ARGUMENTS)
 
 licences: $(READY) ## Write deploy/LICENCES.md: what the dependencies at run time are licensed under
 	@$(BIN)/python -m tests.licences > deploy/LICENCES.md.new && mv deploy/LICENCES.md.new deploy/LICENCES.md
 
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" --upgrade
+
 lock: $(READY) ## Pin the dependencies again, with hashes
-	@$(LOCK) --upgrade --output-file deploy/requirements/runtime.txt
-	@$(LOCK) --upgrade --extra simulate --output-file deploy/requirements/simulate.txt
-	@$(LOCK) --upgrade --extra dev --output-file deploy/requirements/dev.txt
+	@$(LOCK) pyproject.toml --output-file deploy/requirements/runtime.txt
+	@$(LOCK) pyproject.toml --extra simulate --output-file deploy/requirements/simulate.txt
+	@$(LOCK) pyproject.toml --extra dev --output-file deploy/requirements/dev.txt
+	@$(LOCK) deploy/requirements/peers.in --output-file deploy/requirements/peers.txt
 
 clean: ## Remove what the targets made
 	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -27,17 +27,22 @@ class ClassPath:
 
 
 def kafka_class_path() -> ClassPath:
-    """Return what Apache Kafka runs with. Raises StackError without Java 17, or Maven to find the jars.
+    """Return what Apache Kafka runs with. Raises as class_path() does."""
+    return class_path(_POM)
 
-    The jars stay in Maven's own cache. Their paths are remembered in the user's cache directory until pom.xml
+
+def class_path(pom: Path) -> ClassPath:
+    """Return what a pom's dependencies run with. Raises StackError without Java 17, or Maven to find the jars.
+
+    The jars stay in Maven's own cache. Their paths are remembered in the user's cache directory until the pom
     changes or a jar is gone, because asking Maven takes seconds.
     """
     java = _java()
-    digest = hashlib.sha256(_POM.read_bytes()).hexdigest()[:16]
-    remembered = _cache() / f"kafka-class-path-{digest}"
+    digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
+    remembered = _cache() / f"class-path-{digest}"
     jars = remembered.read_text() if remembered.exists() else ""
     if not jars or not all(Path(jar).exists() for jar in jars.split(os.pathsep)):
-        jars = _ask_maven()
+        jars = _ask_maven(pom)
         _remember(remembered, jars)
     return ClassPath(java, jars)
 
@@ -54,14 +59,14 @@ def _java() -> str:
     return java
 
 
-def _ask_maven() -> str:
+def _ask_maven(pom: Path) -> str:
     maven = shutil.which("mvn")
     if maven is None:
-        raise StackError("no Maven (mvn) on PATH to fetch Apache Kafka with")
+        raise StackError("no Maven (mvn) on PATH to fetch jars with")
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "class-path"
         goal = ["dependency:build-classpath", "-Dmdep.includeScope=runtime", f"-Dmdep.outputFile={answer}"]
-        output_of(maven, "--batch-mode", "--quiet", "--file", _POM, *goal, seconds=_MAVEN_SECONDS)
+        output_of(maven, "--batch-mode", "--quiet", "--file", pom, *goal, seconds=_MAVEN_SECONDS)
         return answer.read_text().strip()
 
 

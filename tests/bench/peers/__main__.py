@@ -1,0 +1,72 @@
+"""`make bench-peers`: rates and correctness of giftledger and its peers, as markdown and JSON."""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from deploy.local.stack import Stack
+from tests.bench.peers import debezium, giftledger
+from tests.bench.peers.cases import answers
+from tests.bench.peers.peer import Peer, python
+from tests.bench.peers.rates import rates
+from tests.bench.peers.report import Report, markdown, versions
+from tests.bench.workload import Workload
+
+PEERS = (
+    Peer(
+        "giftledger",
+        "giftledger",
+        giftledger.start,
+        giftledger.prepare,
+        dead_letters="dead-letter",
+    ),
+    Peer(
+        "debezium",
+        "Debezium JDBC sink, UNNEST",
+        debezium.start,
+        reads_rows=True,
+        dead_letters="connect-dead-letter",
+        goal=1,
+    ),
+    Peer("faststream-batch", "FastStream, batch", python("faststream", "batch"), goal=3),
+    Peer("quix", "Quix Streams Postgres sink", python("quix"), goal=1.5),
+    Peer("faststream-one", "FastStream, one by one", python("faststream", "one"), few=True, goal=20),
+    Peer("faststream-one-acked", "FastStream, one by one, NACK_ON_ERROR", python("faststream", "one-acked"), few=True),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__)
+    names = ", ".join(peer.name for peer in PEERS)
+    parser.add_argument("--only", metavar="NAMES", help=f"some of {names}, separated by commas")
+    parser.add_argument("--what", choices=["rates", "cases", "all"], default="all")
+    parser.add_argument("--events", type=int, default=400_000, help="of the rates (default 400,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="of which each rate is the median (default 3)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    given = parser.parse_args()
+    chosen = [peer for peer in PEERS if not given.only or peer.name in given.only.split(",")]
+    with Stack(broker="apache") as stack:
+        report = asyncio.run(_run(stack, chosen, given))
+    print(markdown(report, PEERS))  # noqa: T201 - the command's output
+    if given.json:
+        given.json.write_text(json.dumps(report._asdict(), indent=1))
+    return 0
+
+
+async def _run(stack: Stack, chosen: list[Peer], given: argparse.Namespace) -> Report:
+    report = Report(versions(stack), given.events, {}, {})
+    if given.what != "cases":
+        # Four events a certificate.
+        workload = Workload(given.events, given.events // 4)
+        report.rates.update(await rates(stack, chosen, workload, given.rounds))
+    if given.what != "rates":
+        for peer in chosen:
+            report.cases[peer.name] = await answers(stack, peer)
+            sys.stderr.write(f"{peer.title}: {json.dumps(report.cases[peer.name])}\n")
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""What the peers of the benchmark get is what giftledger gets, and their figures stand beside ours."""
+
+import json
+
+from consumer.decode import decode
+from deploy.local.processes import Process
+from tests.bench.peers.peer import Peer, Scene
+from tests.bench.peers.report import Report, markdown
+from tests.bench.peers.rows import Row
+from tests.bench.peers.topics import Rows, as_published, as_row
+from tests.bench.workload import Workload
+from tests.builders import record
+
+
+def test_the_copy_for_debezium_holds_the_rows_that_giftledger_decodes() -> None:
+    workload = Workload(60, 20)
+    copied = [Row(**json.loads(row.value)) for row in Rows(60, 20)]
+    events = [decode(record(published.value)) for published in workload]
+    assert [(row.certificate_id, row.balance) for row in copied] == [
+        (event.entity.id, event.snapshot.balance) for event in events
+    ]
+    assert [json.loads(row.data) for row in copied] == [json.loads(event.data) for event in events]
+
+
+def test_poison_stays_poison_in_the_copy() -> None:
+    poison = as_published(b"{")
+    assert as_row(poison) == poison
+
+
+def test_a_rate_is_the_median_of_its_rounds_and_compared_with_giftledger() -> None:
+    def never(_: Scene) -> Process:
+        raise NotImplementedError
+
+    peers = [Peer("giftledger", "giftledger", never), Peer("other", "Other", never, goal=3)]
+    report = Report({}, 10, {"giftledger": [50.0, 300.0, 100.0], "other": [40.0, 10.0, 80.0]}, {})
+    assert markdown(report, peers).splitlines()[-2:] == [
+        "| giftledger | 100 | 50 300 100 | 1.00 |  |",
+        "| Other | 40 | 40 10 80 | 2.50 | ≥ 3 |",
+    ]
