@@ -85,15 +85,12 @@ def _measure(
     wait_for(lambda: asyncio.run(lag(deployment.settings)) < deployment.sender.rate, "the lag to end", 180)
     caught_up = time.monotonic() - started
     peak = max(peak, memory(worker))
-    answers = "giftcert_webhook_request_duration_seconds"
-    late = metric(ingress.service, f"{answers}_count") - metric(ingress.service, f"{answers}_bucket", le="10.0")
     after = metric(worker.service, "giftcert_consumer_rebalances_total")
     return {
         "away, s": seconds,
         "worker's memory before, MiB": before,
         "worker's memory at most, MiB": peak,
         "ingress' memory at most, MiB": ingress_peak,
-        "answers that took the ingress more than 10 s": late,
         "lag at most": most,
         "first 200 after, s": round(resumed, 1),
         "lag below one second's webhooks after, s": round(caught_up, 1),
