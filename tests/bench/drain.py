@@ -48,8 +48,16 @@ def drain(giftledger: Giftledger, events: int, *, workers: int = 1) -> Drained:
         wait_for(lambda: _processed(services) >= events, f"{events} records to be processed", DRAIN_SECONDS)
         busy = _busy(clocks, _clocks(services))
         memory = max(_most_memory(service) for service in services)
-    (applied,) = rows(giftledger.environment["DATABASE_URL"], APPLIED, ready, began)
-    return Drained(events * applied["share"] / applied["seconds"], memory, busy)
+    return Drained(events * _share_a_second(giftledger.environment["DATABASE_URL"], ready, began), memory, busy)
+
+
+def _share_a_second(url: str, ready: datetime, began: datetime) -> float:
+    """Give the share of the topic that was applied a second; of a topic that was empty by ``ready``, from its start."""
+    for since in (ready, began):
+        (applied,) = rows(url, APPLIED, since, began)
+        if applied["seconds"]:
+            return float(applied["share"] / applied["seconds"])
+    raise ValueError("one transaction took the whole topic: too few events to measure")
 
 
 def _processed(services: list[Service]) -> float:
