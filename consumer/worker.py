@@ -183,17 +183,14 @@ class Life:
     def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
         self.stop = stop
         self.pulse = Pulse(settings.worker_stall_seconds)
-        self.waiting_for: str | None = "start"
+        self.waiting_for = "start"
         self.worker: Worker | None = None
         self.publisher: Publisher | None = None
-
-    def wait_for(self, what: str) -> None:
-        self.waiting_for = what
 
     def reasons_to_wait(self) -> list[str]:
         """Say why the worker is not ready."""
         if self.worker is None or self.publisher is None:
-            return [str(self.waiting_for)]
+            return [self.waiting_for]
         kafka = self.publisher.trouble and f"Kafka {self.publisher.trouble}"
         unassigned = None if self.worker.group.settled else "no partitions assigned"
         return [reason for reason in (self.worker.patience.waiting_for, kafka, unassigned) if reason]
@@ -266,7 +263,7 @@ async def connected(settings: Settings, life: Life) -> "AsyncIterator[Pool | Non
                 if cause:
                     raise Fatal(f"Postgres {cause}") from None
                 raise
-            life.wait_for(f"connect: Postgres {cause or type(error).__name__}")
+            life.waiting_for = f"connect: Postgres {cause or type(error).__name__}"
             log.warning("will retry", stage="connect", error=type(error).__name__, cause=cause and str(cause))
             await pause(CONNECT_AGAIN_SECONDS, life.stop)
     try:
