@@ -1,7 +1,6 @@
 """TLS and SASL all the way, and for each process a user that may do what the runbook grants and no more."""
 
 import asyncio
-import gc
 import json
 import urllib.error
 from collections.abc import Iterator
@@ -26,10 +25,6 @@ from tests.databases import value
 from tests.secured import marked_commands, run_tool, secret_files, secured
 from tests.services import commands, read, start_ingress, start_worker, wait_for, wait_for_metric
 
-# aiokafka closes a connection that failed without waiting for its end, and a command that fails ends its event loop
-# before that: its socket is closed when it is collected, which here is at the end of its own test.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-
 COUNT = 300
 START = datetime(2026, 6, 1, tzinfo=UTC)
 SIGNING_KEY = "a-signing-key-of-good-length"
@@ -53,13 +48,6 @@ class Deployment(NamedTuple):
             "ADMIN_HOST": "127.0.0.1",
             **changes,
         }
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Collect what a test leaves, while it is still that test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="module")
