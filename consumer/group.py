@@ -37,6 +37,8 @@ COMMIT_TIMEOUT_SECONDS = 5.0
 LEAVE_TIMEOUT_SECONDS = 5.0
 # A batch of at least one in so many of the most records shows a backlog.
 BACKLOG_SHARE = 4
+# What aiokafka unpacks in a few milliseconds: so long do transactions wait that go on meanwhile.
+POLLED_AT_ONCE = 200
 # What a poll may take beyond its own timeout: then there is a rebalance, which has no bound.
 PATIENCE_SECONDS = 0.5
 # Consumers that may end one after the other without ever having had partitions: then it is no passing trouble.
@@ -126,8 +128,11 @@ class Group:
         Only where there is a backlog: else what comes until the next fetch is one batch, and waits less.
         """
         backlog = len(self._held.records) * BACKLOG_SHARE >= self._max_records
-        if backlog and not self._early.records:
-            self._keep(await self._poll(0))
+        while backlog and (room := self._max_records - len(self._early.records)) > 0:
+            polled = await self._poll(0, min(room, POLLED_AT_ONCE))
+            if not polled.records:
+                break
+            self._keep(polled)
         return self._early.records
 
     async def stay(self, seconds: float) -> None:
@@ -149,10 +154,10 @@ class Group:
             before = self._early.records if self._early.revocations == polled.revocations else []
             self._early = Batch(polled.revocations, before + polled.records)
 
-    async def _poll(self, seconds: float) -> Batch:
+    async def _poll(self, seconds: float, max_records: int | None = None) -> Batch:
         self._beat()
         metrics.consumer_last_poll.set(time.time())
-        fetching = asyncio.create_task(self._getmany(seconds))
+        fetching = asyncio.create_task(self._getmany(seconds, max_records or self._max_records))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait(
             {fetching, stopping}, timeout=seconds + PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -171,8 +176,8 @@ class Group:
                 await self._replace(error)
         return Batch(self.revocations, [])
 
-    async def _getmany(self, seconds: float) -> Batch:
-        fetched = await self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=self._max_records)
+    async def _getmany(self, seconds: float, max_records: int) -> Batch:
+        fetched = await self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=max_records)
         return Batch(self.revocations, [record for records in fetched.values() for record in records])
 
     def _begin(self, records: Sequence[Record]) -> None:

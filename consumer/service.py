@@ -1,6 +1,7 @@
 """Service: what ingress and worker have in common as processes: the event loop, signals, the admin port."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -31,6 +32,8 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await main(stop)
 
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: no collection need look at it again
     uvloop.run(with_signals())
 
 
