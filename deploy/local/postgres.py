@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from signal import SIGCONT, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, Signals
 
@@ -33,7 +34,8 @@ class Postgres(Databases):
     """A server of our own. Its data survive kill(), stop() and a new start(), also by another process.
 
     `durable=False` gives durability up for speed. Where we are root, it runs as nobody, and `folder` must be
-    reachable for everyone (StackError says so). With `security`, connections without TLS are refused.
+    reachable for everyone (StackError says so). `settings` go before ours. With `security`, connections without TLS are
+    refused.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Postgres(Databases):
         *,
         durable: bool = True,
         port: int | None = None,
+        settings: Mapping[str, str] | None = None,
         security: Security | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,17 +59,17 @@ class Postgres(Databases):
         self.name = f"PostgreSQL {self.version}"
         self.port = port or free_port()
         password = self._password_file.read_text()
-        options = f"?{security.database_options()}" if security else ""
-        super().__init__(f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{_DATABASE}{options}")
-        settings = _SETTINGS | {"port": str(self.port)} | ({} if durable else _NOT_DURABLE)
+        query = f"?{security.database_options()}" if security else ""
+        super().__init__(f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{_DATABASE}{query}")
+        options = _SETTINGS | {"port": str(self.port)} | ({} if durable else _NOT_DURABLE) | dict(settings or {})
         if security:
-            settings |= self._with_tls(folder, security)
+            options |= self._with_tls(folder, security)
         self.process = Process(
             name=self.name,
             command=[
                 programs.folder / "postgres",
                 *("-D", self._data),
-                *(part for setting in settings.items() for part in ("-c", "=".join(setting))),
+                *(part for setting in options.items() for part in ("-c", "=".join(setting))),
             ],
             log=folder.parent / "postgres.log",
             cwd=folder,

@@ -23,9 +23,9 @@ class Stack:
 
     Without `folder`, all files are in a temporary one that stop() removes; with `folder`, Postgres' data (and
     Apache Kafka's) are there for the next start. `broker` goes before BROKER. `durable=False` makes Postgres
-    faster for tests that do not crash it. `kafka_properties` are for Apache Kafka, see ApacheKafka. With
-    `security`, which only Apache Kafka has, environment() leads to Postgres over TLS, and security.kafka_settings()
-    to Kafka.
+    faster for tests that do not crash it. `kafka_properties` are for Apache Kafka, see ApacheKafka, and
+    `postgres_settings` for a Postgres of our own. With `security`, which only Apache Kafka has, environment() leads
+    to Postgres over TLS, and security.kafka_settings() to Kafka.
     """
 
     kafka: Broker
@@ -38,6 +38,7 @@ class Stack:
         broker: str | None = None,
         durable: bool = True,
         kafka_properties: Mapping[str, str] | None = None,
+        postgres_settings: Mapping[str, str] | None = None,
         security: Security | None = None,
     ) -> None:
         self._given_folder = folder
@@ -45,6 +46,7 @@ class Stack:
         self._choice = {**os.environ, **({"BROKER": broker} if broker else {})}
         self._durable = durable
         self._security = security
+        self._postgres_settings = postgres_settings
         self._kafka_properties = {**(kafka_properties or {}), **(security.kafka_properties() if security else {})}
         self._signing_key = secrets.token_urlsafe()
         self._ways_down = ExitStack()
@@ -61,7 +63,11 @@ class Stack:
         with ExitStack() as ways_down:
             self.folder = self._make_folder(ways_down)
             self.postgres, why_postgres = choose_postgres(
-                self.folder, self._choice, durable=self._durable, security=self._security
+                self.folder,
+                self._choice,
+                durable=self._durable,
+                settings=self._postgres_settings,
+                security=self._security,
             )
             users = self._security.users if self._security else None
             self.kafka, why_kafka = choose_broker(self.folder, self._choice, self._kafka_properties, users)

@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.local.stack import Stack
 from tests.bench import apply, growth, ingress, latency
 from tests.bench.report import as_json, circumstances, table
-from tests.bench.sizes import FULL, SMOKE
+from tests.bench.sizes import FULL, POSTGRES, SMOKE
 
 MEASUREMENTS = {
     "apply": apply.measure,
@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
 
     figures = []
-    with Stack() as stack:
+    with Stack(postgres_settings=POSTGRES) as stack:
         about = circumstances(stack)
         for name in options.only or MEASUREMENTS:
             for figure in MEASUREMENTS[name](stack, SMOKE if options.smoke else FULL):

@@ -46,3 +46,6 @@ SMOKE = Sizes(
     small_backlog=4_000,
     large_backlog=8_000,
 )
+
+# What a Postgres for ten million rows is given, and everything that is measured here with it; as durable as it comes.
+POSTGRES = {"shared_buffers": "2GB", "max_wal_size": "8GB"}

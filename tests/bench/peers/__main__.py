@@ -12,6 +12,7 @@ from tests.bench.peers.cases import answers
 from tests.bench.peers.peer import Peer, python
 from tests.bench.peers.rates import rates
 from tests.bench.peers.report import Report, markdown, versions
+from tests.bench.sizes import POSTGRES
 from tests.bench.workload import Workload
 
 PEERS = (
@@ -47,7 +48,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     given = parser.parse_args()
     chosen = [peer for peer in PEERS if not given.only or peer.name in given.only.split(",")]
-    with Stack(broker="apache") as stack:
+    with Stack(broker="apache", postgres_settings=POSTGRES) as stack:
         report = asyncio.run(_run(stack, chosen, given))
     print(markdown(report, PEERS))  # noqa: T201 - the command's output
     if given.json:
