@@ -35,7 +35,8 @@ async def test_when_one_fails_the_others_are_given_up_and_have_ended() -> None:
         raise RuntimeError("the reason")
 
     with pytest.raises(RuntimeError, match="the reason"):
-        await together(endless(), fail())
+        async with asyncio.timeout(5):
+            await together(endless(), fail())
     assert ended.is_set()
 
 
