@@ -13,6 +13,8 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 # alone. aiokafka asks for more of a partition only when it has handed out what it has of it.
 MAX_PARTITION_FETCH_BYTES = 1024 * 1024
 MAX_FETCH_BYTES = 16 * 1024 * 1024
+# What a producer sends at once to a partition: as much as the largest body, which the topics must hold anyway.
+MAX_BATCH_BYTES = 256 * 1024
 # After how long a connection on which nobody answers is made anew (aiokafka: 40 s).
 REQUEST_TIMEOUT_MS = 10_000
 
@@ -47,6 +49,7 @@ def producer_options(settings: Settings) -> dict[str, Any]:
     return connection_options(settings) | {
         "acks": "all",
         "enable_idempotence": settings.kafka_enable_idempotence,
+        "max_batch_size": MAX_BATCH_BYTES,
         "max_request_size": MAX_RECORD_BYTES,
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
     }

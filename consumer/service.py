@@ -1,6 +1,7 @@
 """Service: what ingress and worker have in common as processes: the event loop, signals, the admin port."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -31,6 +32,9 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await main(stop)
 
+    # What is imported stays: else the collector looks at all of it again and again, between answers.
+    gc.freeze()
+    gc.set_threshold(10_000)
     uvloop.run(with_signals())
 
 
@@ -54,6 +58,8 @@ async def serving(
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
+        ws="none",
         server_header=False,
         http=http,
         timeout_graceful_shutdown=max(1, round(grace)),
