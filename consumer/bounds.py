@@ -1,9 +1,11 @@
 """Bounds: wait for what may never end, and never longer than agreed."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 CANCEL_SECONDS = 2.0
 
@@ -26,6 +28,19 @@ async def give_up(task: "asyncio.Future[Any]") -> None:
     await asyncio.wait({task}, timeout=CANCEL_SECONDS)
     if task.done() and not task.cancelled():
         task.exception()  # or asyncio would complain that nobody asked
+
+
+async def together(*ways: Coroutine[Any, Any, T]) -> list[T]:
+    """Go all ways at once, and give their results in order. When one fails, give up the others and raise its error."""
+    tasks = [asyncio.create_task(way) for way in ways]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+        return [task.result() for task in tasks]
+    finally:
+        for task in tasks:
+            await give_up(task)
 
 
 async def pause(seconds: float, stop: asyncio.Event) -> None:

@@ -40,6 +40,8 @@ LEAVE_TIMEOUT_SECONDS = 5.0
 BACKLOG_SHARE = 4
 # How long a batch waits for the answer to what aiokafka asks the broker once it is free to.
 REST_SECONDS = 0.005
+# What aiokafka unpacks in a few milliseconds: so long do transactions wait that go on meanwhile.
+POLLED_AT_ONCE = 200
 # What a poll may take beyond its own timeout: then there is a rebalance, which has no bound.
 PATIENCE_SECONDS = 0.5
 # Consumers that may end one after the other without ever having had partitions: then it is no passing trouble.
@@ -121,9 +123,10 @@ class Group:
         if self._early.revocations != self.revocations or not self._early.records:
             self._early = await self._poll(0)
             if not self._shows_backlog(self._early):
+                room = self._max_records - len(self._early.records)
                 # What was there at once is what came first after the last fetch: the rest waits at the broker, and
                 # would miss this batch.
-                self._keep(await self._poll(REST_SECONDS if self._early.records else seconds))
+                self._keep(await self._poll(REST_SECONDS if self._early.records else seconds, room))
         self._held, self._early = self._early, Batch(self.revocations, [])
         self._begin(self._held.records)
         return self._held.records
@@ -133,8 +136,12 @@ class Group:
 
         Only where there is a backlog: else what comes until the next fetch is one batch, and waits less.
         """
-        if self._shows_backlog(self._held) and not self._early.records:
-            self._keep(await self._poll(0))
+        backlog = self._shows_backlog(self._held)
+        while backlog and (room := self._max_records - len(self._early.records)) > 0:
+            polled = await self._poll(0, min(room, POLLED_AT_ONCE))
+            if not polled.records:
+                break
+            self._keep(polled)
         return self._early.records
 
     def _shows_backlog(self, batch: Batch) -> bool:
@@ -159,10 +166,10 @@ class Group:
             before = self._early.records if self._early.revocations == polled.revocations else []
             self._early = Batch(polled.revocations, before + polled.records)
 
-    async def _poll(self, seconds: float) -> Batch:
+    async def _poll(self, seconds: float, max_records: int | None = None) -> Batch:
         self._beat()
         metrics.consumer_last_poll.set(time.time())
-        fetching = asyncio.create_task(self._getmany(seconds))
+        fetching = asyncio.create_task(self._getmany(seconds, max_records or self._max_records))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait(
             {fetching, stopping}, timeout=seconds + PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -181,9 +188,8 @@ class Group:
                 await self._replace(error)
         return Batch(self.revocations, [])
 
-    async def _getmany(self, seconds: float) -> Batch:
-        room = max(1, self._max_records - len(self._early.records))
-        fetched = await self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=room)
+    async def _getmany(self, seconds: float, max_records: int) -> Batch:
+        fetched = await self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=max_records)
         return Batch(self.revocations, [record for records in fetched.values() for record in records])
 
     def _begin(self, records: Sequence[Record]) -> None:

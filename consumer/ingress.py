@@ -30,6 +30,7 @@ log = structlog.get_logger()
 Head = Mapping[str, str]
 
 RETRY_AFTER_SECONDS = 1
+_accepted = metrics.webhook_requests.labels("accepted", "published")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -76,7 +77,7 @@ class Ingress:
             # The body never came whole, and nobody is there to be answered.
             metrics.webhook_requests.labels("refused", "client_disconnected").inc()
             return Response(status_code=HTTPStatus.BAD_REQUEST)
-        metrics.webhooks_accepted.inc()
+        _accepted.inc()
         return Response(msgspec.json.encode({"attemptId": attempt_id}), media_type="application/json")
 
     async def _accept(self, scope: Scope, receive: Receive) -> str:

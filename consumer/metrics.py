@@ -19,7 +19,7 @@ webhook_requests = Counter(
     ["outcome", "reason"],
 )
 # There from the start: a rate does not see a series' first value.
-webhooks_accepted = webhook_requests.labels("accepted", "published")
+webhook_requests.labels("accepted", "published")
 webhook_request_duration = Histogram(
     "giftcert_webhook_request_duration_seconds", "From the request's head to its answer.", buckets=_FAST
 )

@@ -26,34 +26,36 @@ LONGEST_WAIT_SECONDS = 10.0
 SLOW_SECONDS = 2.0
 
 
-async def _nothing() -> None:
-    """Have nothing else to do."""
-
-
 class Patience:
     """What the worker waits for before it can go on: the reason why it is not ready."""
 
     def __init__(self, group: Group) -> None:
-        self.waiting_for: str | None = None
         # Operations that succeeded: a batch that is halved time and again is progress, too.
         self.completed = 0
         self._group = group
+        self._polling = asyncio.Lock()
+        # What is waited for, by operation: there may be several at a time.
+        self._troubles: dict[object, str] = {}
 
-    async def persist(
-        self, stage: str, operation: Callable[[], Awaitable[T]], *, meanwhile: Callable[[], Awaitable[None]] = _nothing
-    ) -> T:
-        """Repeat an operation until it succeeds or fails for good; ``meanwhile`` runs beside it.
+    @property
+    def waiting_for(self) -> str | None:
+        """The oldest trouble there is."""
+        return next(iter(self._troubles.values()), None)
+
+    async def persist(self, stage: str, operation: Callable[[], Awaitable[T]]) -> T:
+        """Repeat an operation until it succeeds or fails for good.
 
         Raises Stopped or Moved when that happens meanwhile, and whatever is not transient.
         """
+        this = object()
 
         async def once() -> T:
             # tenacity awaits only what it sees to be a coroutine function: a lambda's coroutine would be dropped.
-            return await self._completed(operation(), meanwhile)
+            return await self._completed(operation())
 
         def note(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            self.waiting_for = f"{stage}: {type(error).__name__}"
+            self._troubles[this] = f"{stage}: {type(error).__name__}"
             metrics.retries.labels(stage, type(error).__name__).inc()
             log.warning("will retry", stage=stage, error=type(error).__name__, attempt=state.attempt_number)
 
@@ -69,17 +71,16 @@ class Patience:
             self.completed += 1
             return result
         finally:
-            self.waiting_for = None
+            self._troubles.pop(this, None)
             self._group.go_on()
 
-    async def _completed(self, operation: Awaitable[T], meanwhile: Callable[[], Awaitable[None]]) -> T:
+    async def _completed(self, operation: Awaitable[T]) -> T:
         """Wait for an operation; one that is slow is waited for with the partitions paused, and polling."""
         task = asyncio.ensure_future(operation)
         try:
-            await meanwhile()
             await asyncio.wait({task}, timeout=SLOW_SECONDS)
             while not task.done():
-                await self._group.stay(0)
+                await self._stay(0)
                 await asyncio.wait({task}, timeout=POLL_SECONDS)
             return task.result()
         finally:
@@ -89,7 +90,12 @@ class Patience:
     async def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            await self._group.stay(min(left, POLL_SECONDS))
+            await self._stay(min(left, POLL_SECONDS))
+
+    async def _stay(self, seconds: float) -> None:
+        """Poll, one operation at a time."""
+        async with self._polling:
+            await self._group.stay(seconds)
 
 
 def _is_transient(error: BaseException) -> bool:

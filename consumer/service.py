@@ -32,9 +32,9 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await main(stop)
 
-    # What is imported stays: else the collector looks at all of it again and again, between answers.
-    gc.freeze()
-    gc.set_threshold(10_000)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: no collection need look at it again
+    gc.set_threshold(10_000)  # what an answer or a batch needs is gone by then
     uvloop.run(with_signals())
 
 

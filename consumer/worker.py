@@ -7,7 +7,6 @@ group meanwhile is in group.py and patience.py.
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumer import metrics
 from consumer.apply import apply
-from consumer.bounds import give_up, pause, within
+from consumer.bounds import give_up, pause, together, within
 from consumer.cause import database_cause
 from consumer.database import Connection, Pool, pool, publish_settings
 from consumer.deadletter import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters
@@ -28,11 +27,12 @@ from consumer.figures import watch_figures
 from consumer.group import Group, Moved, Stopped
 from consumer.isolate import isolate
 from consumer.kafka import consumer_options
+from consumer.lanes import join, split
 from consumer.patience import Patience
 from consumer.publish import Publisher
+from consumer.report import report
 from consumer.service import admin_app, serving
 from consumer.settings import Settings
-from consumer.trace import traced
 from consumer.watchdog import Pulse, watch
 from schemas.certificates import CERTIFICATES
 from schemas.events import Event, Outcome
@@ -43,8 +43,8 @@ log = structlog.get_logger()
 POLL_SECONDS = 0.5
 CONNECT_AGAIN_SECONDS = 1.0
 DISCONNECT_SECONDS = 2.0
-# As many events as are decoded in a millisecond or two.
-DECODED_AT_ONCE = 64
+# As many events as are decoded in a fraction of a millisecond: a transaction has a dozen steps, and each waits for it.
+DECODED_AT_ONCE = 8
 # A transaction is a handful of statements, each of which has the whole DATABASE_TIMEOUT_SECONDS.
 TRANSACTION_TIMEOUTS = 2
 
@@ -86,7 +86,7 @@ class Worker:
         events = [event for event in decoded if isinstance(event, Event)]
         self.limit.note([isinstance(one, Malformed) for one in decoded])
 
-        applied = iter(await isolate(events, self.apply, lambda: self.limit.note([True])))
+        applied = iter(await self._apply_all(events))
         results = [next(applied) if isinstance(event, Event) else event for event in decoded]
 
         letters = [
@@ -97,7 +97,18 @@ class Worker:
         if letters:
             await self.patience.persist("dead_letter", lambda: self.dead_letters.publish(letters))
         self.group.done(records)
-        _report(records, decoded, results, time.monotonic() - started)
+        report(records, decoded, results, time.monotonic() - started)
+
+    async def _apply_all(self, events: Sequence[Event]) -> Sequence[Outcome | Exception]:
+        """Apply a batch, and decode the next one while Postgres works on it."""
+        ahead = asyncio.create_task(self.read_ahead())
+        try:
+            lanes = (isolate(lane, self.apply, lambda: self.limit.note([True])) for lane in split(events))
+            applied = join(events, await together(*lanes))
+            await ahead
+        finally:
+            await give_up(ahead)
+        return applied
 
     async def apply(self, events: Sequence[Event]) -> Sequence[Outcome]:
         """Apply events in one transaction, for as long as it takes. Raises what is no matter of time."""
@@ -107,7 +118,7 @@ class Worker:
                 with metrics.db_transaction_duration.labels("apply").time():
                     return await self._in_time(connection, events)
 
-        return await self.patience.persist("apply", once, meanwhile=self.read_ahead)
+        return await self.patience.persist("apply", once)
 
     async def read_ahead(self) -> None:
         """Decode the next batch while Postgres works on this one."""
@@ -145,37 +156,6 @@ def _event(record: Record) -> Event | Malformed:
         return decode(record)
     except Malformed as error:
         return error
-
-
-def _report(
-    records: Sequence[Record],
-    decoded: Sequence[Event | Malformed],
-    results: Sequence[Outcome | Exception],
-    seconds: float,
-) -> None:
-    """Count a batch, and log it as one wide event."""
-    now = time.time()
-    counts: Counter[tuple[str, str]] = Counter()
-    ages: dict[str, list[float]] = {}
-    changed: set[str] = set()
-    for record, event, result in zip(records, decoded, results, strict=True):
-        counts[record.topic, "dead_lettered" if isinstance(result, Exception) else result] += 1
-        if isinstance(event, Event):
-            ages.setdefault(record.topic, []).append(max(0.0, now - event.received_at.timestamp()))
-            if result is Outcome.APPLIED:
-                changed.add(event.entity.family.name)
-    metrics.batch_size.observe(len(records))
-    outcomes: Counter[str] = Counter()
-    for (topic, outcome), count in counts.items():
-        outcomes[outcome] += count
-        metrics.messages_consumed.labels(topic).inc(count)
-        metrics.messages_processed.labels(topic, outcome).inc(count)
-        metrics.observe_all(metrics.message_process_duration.labels(topic), [seconds] * count)
-    for topic, of_topic in ages.items():
-        metrics.observe_all(metrics.event_age.labels(topic), of_topic)
-    for entity in changed:
-        metrics.projection_last_applied.labels(entity).set(now)
-    log.info("batch applied", records=len(records), seconds=round(seconds, 4), **outcomes, **traced(records))
 
 
 class Life:

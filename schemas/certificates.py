@@ -15,7 +15,7 @@ from schemas.events import Event, Family, Kind, Projection
 from schemas.fields import Blank, BzDate, Identifier, Money, first_instant, given
 
 
-class ShiftLocation(Struct, rename="camel"):
+class ShiftLocation(Struct, rename="camel", gc=False):
     """The station where the agent had an open shift; all of it may be missing (bought online, older accounts)."""
 
     station_id: str | None = None
@@ -27,7 +27,7 @@ class ShiftLocation(Struct, rename="camel"):
 _NO_STATION = ShiftLocation()
 
 
-class DisplayCurrency(Struct):
+class DisplayCurrency(Struct, gc=False):
     """The currency of the ``display*`` amounts and its rates to the account's base currency."""
 
     buy: float | str | None = None
@@ -40,7 +40,7 @@ class DisplayCurrency(Struct):
         return given(self.isocode) if self.buy == 1 and self.sell == 1 else None
 
 
-class Certificate(Struct, rename="camel"):
+class Certificate(Struct, rename="camel", gc=False):
     """A certificate after an event; amounts in 1/100000 of the account's base currency."""
 
     id: Identifier = field(name="_id")
@@ -84,13 +84,13 @@ class CertificateMessage(Message):
         return
 
 
-class CertificateCreated(CertificateMessage, tag="giftcertificate.created"):
+class CertificateCreated(CertificateMessage, tag="giftcertificate.created", gc=False):
     """A certificate was purchased: ``balance`` is its face value."""
 
     kind = Kind.CREATED
 
 
-class CertificateUpdated(CertificateMessage, tag="giftcertificate.updated"):
+class CertificateUpdated(CertificateMessage, tag="giftcertificate.updated", gc=False):
     """Someone paid with a certificate: ``balance`` is what is left."""
 
     kind = Kind.UPDATED

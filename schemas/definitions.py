@@ -15,7 +15,7 @@ from schemas.events import Event, Family, Kind, Projection
 from schemas.fields import Blank, BzDate, Identifier, Money, first_instant, given
 
 
-class Definition(Struct, rename="camel"):
+class Definition(Struct, rename="camel", gc=False):
     """A definition after an event; amounts in 1/100000 of the currency unit."""
 
     id: Identifier = field(name="_id")
@@ -32,7 +32,7 @@ class Definition(Struct, rename="camel"):
     updated_at: BzDate | Blank = None
 
 
-class DeletedDefinition(Struct):
+class DeletedDefinition(Struct, gc=False):
     """All that a delete carries."""
 
     id: Identifier = field(name="giftcertificateId")
@@ -56,19 +56,19 @@ class DefinitionMessage(Message):
         return self.order.occurred_at if self.data.deleted else None
 
 
-class DefinitionCreated(DefinitionMessage, tag="giftcertificates.created"):
+class DefinitionCreated(DefinitionMessage, tag="giftcertificates.created", gc=False):
     """A definition was created."""
 
     kind = Kind.CREATED
 
 
-class DefinitionUpdated(DefinitionMessage, tag="giftcertificates.updated"):
+class DefinitionUpdated(DefinitionMessage, tag="giftcertificates.updated", gc=False):
     """A definition was changed."""
 
     kind = Kind.UPDATED
 
 
-class DefinitionDeleted(Message, tag="giftcertificates.deleted"):
+class DefinitionDeleted(Message, tag="giftcertificates.deleted", gc=False):
     """A definition was deleted: nothing but its id is left to say."""
 
     data: DeletedDefinition

@@ -9,7 +9,7 @@ from schemas.events import Kind, OrderKey
 from schemas.fields import MAX_IDENTIFIER, Identifier, instant_from_epoch
 
 
-class Envelope(Struct, rename="camel"):
+class Envelope(Struct, rename="camel", gc=False):
     """What every event has, whatever it is about; ``data`` stays unread."""
 
     id: Identifier

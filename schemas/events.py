@@ -58,7 +58,7 @@ class Entity(NamedTuple):
     livemode: bool
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One decoded attempt of one event."""
 
     name: str

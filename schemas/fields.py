@@ -2,6 +2,9 @@
 
 Only fields that a projection uses are typed. An optional field may be missing, ``null`` or ``""``; all three
 mean "not given" and become ``None``. A value of the wrong type is an error that names its path.
+
+What is made of every message holds no cycles, and the collector need not follow it (``gc=False``): it took a tenth of
+a worker's time.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -62,7 +65,7 @@ def instant_from_text(text: str) -> datetime:
         raise ValueError("`value` is not an ISO 8601 instant") from None
 
 
-class BzDate(Struct):
+class BzDate(Struct, gc=False):
     """The sender's date: ``value`` is an ISO 8601 instant in UTC, ``offset`` (minutes) is only presentation.
 
     The sender's null date is ``{"value": 0, "offset": 0}``; ``{}``, ``null`` and ``""`` say the same.

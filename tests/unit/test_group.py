@@ -31,7 +31,7 @@ class Consumer:
         self.partitions = {FIRST}
         self.pauses: list[set[TopicPartition]] = []
         self.polls = 0
-        self.asked_for: list[int] = []
+        self.asked: list[int] = []
         self.on_poll: Callable[[], object] = bool
         self.on_commit: Callable[[], Coroutine[Any, Any, None]] | None = None
         self.topics: Sequence[str] = ()
@@ -50,8 +50,8 @@ class Consumer:
     async def close(self) -> None: ...
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Record]]:
+        self.asked.append(max_records)
         self.polls += 1
-        self.asked_for.append(max_records)
         if isinstance(waiting := self.on_poll(), asyncio.Future):
             await waiting
         await asyncio.sleep(timeout_ms / 1000 if not self.batches else 0)
@@ -318,7 +318,7 @@ async def test_a_batch_that_is_joined_has_no_more_records_than_any_other() -> No
 
     await member(consumer).fetch(0)
 
-    assert consumer.asked_for == [100, 90]
+    assert consumer.asked == [100, 90]
 
 
 async def test_a_batch_that_shows_a_backlog_waits_for_no_more() -> None:
@@ -381,10 +381,24 @@ async def test_what_is_read_ahead_is_the_next_batch_and_counts_only_from_then_on
 async def test_reading_ahead_takes_one_batch_and_no_more() -> None:
     consumer = Consumer()
     group, _ = await with_a_batch(consumer, *range(30))
+    consumer.batches += [records(*range(30, 90)), records(*range(90, 130)), records(130)]
+
+    ahead = await group.read_ahead()
+
+    assert [each.offset for each in ahead] == [*range(30, 130)]
+    assert consumer.asked == [100, 100, 40]
+    assert await group.read_ahead() is ahead
+    assert len(consumer.batches) == 1
+
+
+async def test_reading_ahead_takes_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLLED_AT_ONCE", 7)
+    consumer = Consumer()
+    group, _ = await with_a_batch(consumer, *range(30))
     consumer.batches += [records(30), records(31)]
 
-    assert await group.read_ahead() is await group.read_ahead()
-    assert len(consumer.batches) == 1
+    assert [each.offset for each in await group.read_ahead()] == [30, 31]
+    assert consumer.asked == [100, 7, 7, 7]
 
 
 async def test_without_a_backlog_nothing_is_read_ahead() -> None:
@@ -422,8 +436,9 @@ async def test_a_batch_that_was_read_ahead_outlasts_a_wait() -> None:
 async def test_records_that_come_while_a_batch_that_was_read_ahead_waits_stand_behind_it() -> None:
     consumer = Consumer()
     group, _ = await with_a_batch(consumer, *range(30))
-    consumer.batches += [records(30), records(31)]
+    consumer.batches.append(records(30))
     await group.read_ahead()
+    consumer.batches.append(records(31))
 
     await group.stay(0)
 

@@ -18,9 +18,11 @@ class Group:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.end: type[Exception] | None = None
+        self.polled = asyncio.Event()
 
     async def stay(self, seconds: float) -> None:
         self.calls["stay"] += 1
+        self.polled.set()
         await asyncio.sleep(min(seconds, 0.01))
         if self.end:
             raise self.end
@@ -48,40 +50,6 @@ async def test_a_lambda_s_coroutine_is_awaited(patience: Patience) -> None:
 
     assert await patience.persist("apply", lambda: operation()) == "done"  # noqa: PLW0108 - a lambda is the point
     assert done == [True]
-
-
-async def test_something_else_is_done_while_an_operation_goes_on(patience: Patience) -> None:
-    begun, done = asyncio.Event(), asyncio.Event()
-
-    async def operation() -> str:
-        begun.set()
-        await done.wait()
-        return "done"
-
-    async def meanwhile() -> None:
-        await begun.wait()
-        done.set()
-
-    async with asyncio.timeout(1):
-        assert await patience.persist("apply", operation, meanwhile=meanwhile) == "done"
-
-
-async def test_an_operation_is_given_up_when_what_is_done_meanwhile_fails(patience: Patience) -> None:
-    given_up = asyncio.Event()
-
-    async def operation() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            given_up.set()
-
-    async def fail() -> None:
-        await asyncio.sleep(0)
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        await patience.persist("apply", operation, meanwhile=fail)
-    assert given_up.is_set()
 
 
 @pytest.mark.parametrize("error", [Unavailable("Kafka"), OSError(), TimeoutError(), asyncpg.DeadlockDetectedError()])
@@ -155,3 +123,44 @@ async def test_the_member_polls_while_an_operation_is_slow(
     await patience.persist("apply", lambda: asyncio.sleep(0.2))
 
     assert group.calls["stay"] >= 3
+
+
+async def test_two_operations_that_wait_poll_one_at_a_time(
+    patience: Patience, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SLOW_SECONDS", 0.01)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    at_once: list[int] = []
+    stay = group.stay
+
+    async def counted(seconds: float) -> None:
+        at_once.append(1 + sum(at_once))
+        await stay(seconds + 0.01)
+        at_once.append(-1)
+
+    monkeypatch.setattr(group, "stay", counted)
+
+    await asyncio.gather(*(patience.persist("apply", lambda: asyncio.sleep(0.2)) for _ in range(2)))
+
+    assert group.calls["stay"] >= 3
+    assert max(at_once) == 1
+
+
+async def test_what_one_operation_still_waits_for_is_seen_when_another_is_done(
+    patience: Patience, group: Group
+) -> None:
+    other_done, seen = asyncio.Event(), []
+
+    async def failing() -> None:
+        if not other_done.is_set():
+            raise ConnectionRefusedError
+        seen.append(patience.waiting_for)
+
+    async def end_other() -> None:
+        await patience.persist("apply", group.polled.wait)
+        other_done.set()
+
+    await asyncio.gather(patience.persist("apply", failing), end_other())
+
+    assert seen == ["apply: ConnectionRefusedError"]
+    assert patience.waiting_for is None

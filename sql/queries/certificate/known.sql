@@ -3,8 +3,8 @@
 -- has come. Of what is new nothing is said.
 SELECT
     batch.number,
-    attempt.attempt_id IS NOT NULL AS is_attempt_known,
-    history.event_id IS NOT NULL AS is_event_known,
+    attempt.is_known IS NOT NULL AS is_attempt_known,
+    history.is_known IS NOT NULL AS is_event_known,
     head.occurred_at,
     head.emitted_at,
     head.kind,
@@ -12,14 +12,23 @@ SELECT
     NULL::timestamptz AS deleted_at
 FROM unnest($1::text[], $2::boolean[], $3::text[], $4::text[])
     WITH ORDINALITY AS batch (certificate_id, livemode, event_id, attempt_id, number)
-LEFT JOIN webhook_attempt AS attempt
-    ON attempt.attempt_id = batch.attempt_id
-    AND attempt.livemode = batch.livemode
-LEFT JOIN certificate_history AS history
-    ON history.certificate_id = batch.certificate_id
-    AND history.livemode = batch.livemode
-    AND history.event_id = batch.event_id
-LEFT JOIN certificate AS head
-    ON head.certificate_id = batch.certificate_id
-    AND head.livemode = batch.livemode
-WHERE attempt.attempt_id IS NOT NULL OR head.certificate_id IS NOT NULL
+-- Each by its key: the limit keeps the planner, which may know the tables from when they were empty, from reading all.
+LEFT JOIN LATERAL (
+    SELECT true AS is_known
+    FROM webhook_attempt
+    WHERE attempt_id = batch.attempt_id AND livemode = batch.livemode
+    LIMIT 1
+) AS attempt ON true
+LEFT JOIN LATERAL (
+    SELECT true AS is_known
+    FROM certificate_history
+    WHERE certificate_id = batch.certificate_id AND livemode = batch.livemode AND event_id = batch.event_id
+    LIMIT 1
+) AS history ON true
+LEFT JOIN LATERAL (
+    SELECT true AS is_known, occurred_at, emitted_at, kind, event_id
+    FROM certificate
+    WHERE certificate_id = batch.certificate_id AND livemode = batch.livemode
+    LIMIT 1
+) AS head ON true
+WHERE attempt.is_known OR head.is_known

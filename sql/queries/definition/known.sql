@@ -3,8 +3,8 @@
 -- what is new nothing is said.
 SELECT
     batch.number,
-    attempt.attempt_id IS NOT NULL AS is_attempt_known,
-    known.event_id IS NOT NULL AS is_event_known,
+    attempt.is_known IS NOT NULL AS is_attempt_known,
+    earlier.is_known IS NOT NULL AS is_event_known,
     head.occurred_at,
     head.emitted_at,
     head.kind,
@@ -12,16 +12,25 @@ SELECT
     head.deleted_at
 FROM unnest($1::text[], $2::boolean[], $3::text[], $4::text[])
     WITH ORDINALITY AS batch (definition_id, livemode, event_id, attempt_id, number)
-LEFT JOIN webhook_attempt AS attempt
-    ON attempt.attempt_id = batch.attempt_id
-    AND attempt.livemode = batch.livemode
-LEFT JOIN webhook_attempt AS known
-    ON known.entity_id = batch.definition_id
-    AND known.livemode = batch.livemode
-    AND known.event_id = batch.event_id
-    AND known.event LIKE 'giftcertificates.%'
-    AND known.outcome <> 'resend'
-LEFT JOIN definition AS head
-    ON head.definition_id = batch.definition_id
-    AND head.livemode = batch.livemode
-WHERE attempt.attempt_id IS NOT NULL OR head.definition_id IS NOT NULL
+-- Each by its key, as of certificates.
+LEFT JOIN LATERAL (
+    SELECT true AS is_known
+    FROM webhook_attempt
+    WHERE attempt_id = batch.attempt_id AND livemode = batch.livemode
+    LIMIT 1
+) AS attempt ON true
+LEFT JOIN LATERAL (
+    SELECT true AS is_known
+    FROM webhook_attempt
+    WHERE
+        entity_id = batch.definition_id AND livemode = batch.livemode AND event_id = batch.event_id
+        AND event LIKE 'giftcertificates.%' AND outcome <> 'resend'
+    LIMIT 1
+) AS earlier ON true
+LEFT JOIN LATERAL (
+    SELECT true AS is_known, occurred_at, emitted_at, kind, event_id, deleted_at
+    FROM definition
+    WHERE definition_id = batch.definition_id AND livemode = batch.livemode
+    LIMIT 1
+) AS head ON true
+WHERE attempt.is_known OR head.is_known
