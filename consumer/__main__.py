@@ -67,8 +67,9 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
             raise Failure(str(error)) from None
         except KafkaConnectionError:
             from consumer.cause import kafka_cause
+            from consumer.kafka import connection_options
 
-            raise Failure(f"Kafka at {asyncio.run(kafka_cause(settings))}") from None
+            raise Failure(f"Kafka at {asyncio.run(kafka_cause(connection_options(settings)))}") from None
         except KafkaError as error:
             raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {error}") from None
 

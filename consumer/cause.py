@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import ssl
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import asyncpg
 from aiokafka.conn import collect_hosts, create_conn
@@ -15,9 +16,6 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
-
-from consumer.kafka import connection_options
-from consumer.settings import Settings
 
 CONNECT_SECONDS = 5.0
 
@@ -32,9 +30,12 @@ class Cause(NamedTuple):
         return f"{self.what}. {self.remedy}"
 
 
-async def kafka_cause(settings: Settings) -> Cause:
-    """Connect to each server once more by hand: aiokafka's clients say only that they could not."""
-    options = connection_options(settings)
+async def kafka_cause(shared: Mapping[str, Any]) -> Cause:
+    """Connect to each server once more by hand, with the options that our clients share.
+
+    aiokafka's clients say only that they could not.
+    """
+    options = dict(shared)
     causes = []
     for host, port, _ in collect_hosts(options.pop("bootstrap_servers")):
         try:

@@ -11,8 +11,9 @@ from msgspec import Struct
 from consumer import metrics
 from consumer.decode import Record
 from consumer.errors import Fatal
-from consumer.publish import Publisher, acknowledged
+from consumer.publish import Publisher
 from consumer.settings import Settings
+from consumer.shuttle import acknowledged
 from schemas.registry import DEAD_LETTER
 
 # What a header may hold of a reason: enough to read, not enough to fill the topic.
@@ -87,6 +88,6 @@ class DeadLetters:
             )
             for letter in letters
         ]
-        for letter, task in zip(letters, sending, strict=True):
-            await acknowledged(task, self._deadline)
+        for letter, sent in zip(letters, sending, strict=True):
+            await acknowledged(sent, self._deadline)
             metrics.dead_letters.labels(letter.record.topic, _REASONS[letter.stage]).inc()

@@ -3,6 +3,7 @@
 What aiokafka does otherwise than one expects is met here, and only here:
 
 - ``getmany`` ignores its timeout during a rebalance: it runs in a task of its own, under our own timer.
+- What was fetched waits to be taken, and until then it asks the broker for nothing else: ``fetch`` polls twice.
 - A member that does not call it for five minutes is thrown out: ``stay`` polls paused partitions.
 - A pause belongs to one assignment: ``stay`` pauses again before each poll, and keeps what a new assignment sent.
 - A rebalance sets every position back to the committed offset: what was fetched before it comes again, so a batch
@@ -37,6 +38,8 @@ COMMIT_TIMEOUT_SECONDS = 5.0
 LEAVE_TIMEOUT_SECONDS = 5.0
 # A batch of at least one in so many of the most records shows a backlog.
 BACKLOG_SHARE = 4
+# How long a batch waits for the answer to what aiokafka asks the broker once it is free to.
+REST_SECONDS = 0.005
 # What aiokafka unpacks in a few milliseconds: so long do transactions wait that go on meanwhile.
 POLLED_AT_ONCE = 200
 # What a poll may take beyond its own timeout: then there is a rebalance, which has no bound.
@@ -87,6 +90,7 @@ class Group:
         self._held = Batch(0, [])
         self._early = Batch(0, [])
         self._uncommitted: dict[TopicPartition, int] = {}
+        self._committing: asyncio.Task[None] | None = None
 
     async def join(self) -> None:
         """Join, for as long as it takes."""
@@ -116,9 +120,14 @@ class Group:
 
     async def fetch(self, seconds: float) -> list[Record]:
         """Fetch the next batch; nothing when there is none within ``seconds``, or when asked to stop."""
-        early, self._early = self._early, Batch(0, [])
-        fresh = early.records and early.revocations == self.revocations
-        self._held = early if fresh else await self._poll(seconds)
+        if self._early.revocations != self.revocations or not self._early.records:
+            self._early = await self._poll(0)
+            if not self._shows_backlog(self._early):
+                room = self._max_records - len(self._early.records)
+                # What was there at once is what came first after the last fetch: the rest waits at the broker, and
+                # would miss this batch.
+                self._keep(await self._poll(REST_SECONDS if self._early.records else seconds, room))
+        self._held, self._early = self._early, Batch(self.revocations, [])
         self._begin(self._held.records)
         return self._held.records
 
@@ -127,13 +136,16 @@ class Group:
 
         Only where there is a backlog: else what comes until the next fetch is one batch, and waits less.
         """
-        backlog = len(self._held.records) * BACKLOG_SHARE >= self._max_records
+        backlog = self._shows_backlog(self._held)
         while backlog and (room := self._max_records - len(self._early.records)) > 0:
             polled = await self._poll(0, min(room, POLLED_AT_ONCE))
             if not polled.records:
                 break
             self._keep(polled)
         return self._early.records
+
+    def _shows_backlog(self, batch: Batch) -> bool:
+        return len(batch.records) * BACKLOG_SHARE >= self._max_records
 
     async def stay(self, seconds: float) -> None:
         """Remain a member while the batch in hand waits. Raises Stopped, and Moved when it is ours no more."""
@@ -197,7 +209,20 @@ class Group:
             self._uncommitted |= offsets
             self.progress |= offsets
 
+    def commit_beside(self) -> None:
+        """Commit what is done beside the next batch, one commit at a time. Raises what no retry can cure."""
+        if self._committing is None or self._committing.done():
+            if self._committing:
+                self._committing.result()
+            self._committing = asyncio.create_task(self._commit())
+
     async def commit(self) -> None:
+        """Commit what is done. Raises what no retry can cure."""
+        if self._committing:
+            await self._committing
+        await self._commit()
+
+    async def _commit(self) -> None:
         """Commit what is done. A failure costs nothing: the records come again and the ledger absorbs them."""
         if not self._uncommitted:
             return
@@ -219,7 +244,8 @@ class Group:
         }
 
     async def leave(self) -> None:
-        """Leave the group and disconnect, within a bound."""
+        """Commit what is done, leave the group and disconnect, within bounds."""
+        await within(COMMIT_TIMEOUT_SECONDS, self.commit())
         if not await within(LEAVE_TIMEOUT_SECONDS, self.consumer.stop()):
             log.warning("left the group without saying so")
             await within(LEAVE_TIMEOUT_SECONDS, self.consumer._client.close())  # noqa: SLF001 - stop() may not get to it

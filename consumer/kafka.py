@@ -14,6 +14,8 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 # after the last answer at the soonest: with half of this, a worker that catches up often had to wait.
 MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024
 MAX_FETCH_BYTES = 16 * 1024 * 1024
+# What a producer sends at once to a partition: as much as the largest body, which the topics must hold anyway.
+MAX_BATCH_BYTES = 256 * 1024
 # After how long a connection on which nobody answers is made anew (aiokafka: 40 s).
 REQUEST_TIMEOUT_MS = 10_000
 
@@ -48,6 +50,7 @@ def producer_options(settings: Settings) -> dict[str, Any]:
     return connection_options(settings) | {
         "acks": "all",
         "enable_idempotence": settings.kafka_enable_idempotence,
+        "max_batch_size": MAX_BATCH_BYTES,
         "max_request_size": MAX_RECORD_BYTES,
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
     }

@@ -17,6 +17,9 @@ LINGER_SECONDS = 2.0
 # Files and connections that are not the clients'.
 OTHER_FILES = 100
 
+# In the state of a request's scope where its body came with its head: reading it will not wait.
+WHOLE = "whole"
+
 _PROBLEM = b'{"title":"%s","status":%d,"detail":"%s"}'
 _ANSWER = (
     b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\n%sconnection: close\r\n\r\n%s"
@@ -45,6 +48,7 @@ class Bounded(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._in_head = False
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
@@ -55,6 +59,8 @@ class Bounded(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self._in_head and self._head_timer is None:
+            self._begin_head()
         if self._head_timer is not None:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -65,8 +71,7 @@ class Bounded(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._head_timer is None:
-            self._begin_head()
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
         self._end_head()
@@ -80,6 +85,7 @@ class Bounded(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self.scope["state"][WHOLE] = True
         if self._linger is not None:
             self._linger.cancel()
 
@@ -92,6 +98,7 @@ class Bounded(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
 
     def _end_head(self) -> None:
+        self._in_head = False
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None

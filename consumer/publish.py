@@ -2,7 +2,7 @@
 
 What aiokafka's producer does otherwise than one expects is met here:
 
-- While Kafka is away ``send_and_wait`` hangs, an idempotent producer's for ever: ``acknowledged`` has a deadline.
+- While Kafka is away a batch hangs, an idempotent producer's for ever: ``acknowledged`` has a deadline.
 - A batch that the broker refuses for good leaves a hole in the sequence numbers: from then on an idempotent producer
   fails for that partition, for ever, although its connection is fine. A producer that failed is replaced.
 - It asks for the cluster's addresses once, at the start: when all have changed, it never comes back. It is replaced.
@@ -11,23 +11,23 @@ What aiokafka's producer does otherwise than one expects is met here:
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
 
 from consumer import metrics
 from consumer.bounds import give_up, within
 from consumer.cause import Cause, kafka_cause
 from consumer.errors import Unavailable, Verdict, kafka_verdict
-from consumer.kafka import producer_options
+from consumer.kafka import connection_options, producer_options
 from consumer.settings import Settings
+from consumer.shuttle import Headers, Sending, Shuttle
 
 log = structlog.get_logger()
-
-Headers = Sequence[tuple[str, bytes]]
 
 # How often the way to the broker is tried, and how long it may take; readiness follows it.
 PROBE_SECONDS = 1.0
@@ -40,12 +40,15 @@ REPLACE_SECONDS = 30.0
 FLUSH_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
 
+_partitioner = DefaultPartitioner()
+
 
 class Publisher:
     """The way to Kafka: it bears a broker that is away, at the start and later."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        # Asked for once: the files that they name may be gone when Kafka is.
+        self._connection = connection_options(settings)
         self._options = producer_options(settings)
         self._producer: Producer | None = None
         self._retired: set[asyncio.Task[None]] = set()
@@ -88,11 +91,22 @@ class Publisher:
         if self._retired:
             await asyncio.wait(self._retired)
 
-    def send(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> asyncio.Task[object]:
-        """Send a record; the task ends when all in-sync replicas have it. Raises Unavailable."""
+    def send(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers,
+        settled: Callable[[], object] = bool,
+    ) -> Sending:
+        """Send a record, for ``acknowledged`` to wait for; ``settled`` is called when it is held no longer.
+
+        Raises Unavailable, and then does not call it.
+        """
         if self._producer is None or not self.connected:
             raise Unavailable("Kafka cannot be reached")
-        return self._producer.send(topic, key=key, value=value, headers=headers)
+        return self._producer.send(topic, key, value, headers, settled)
 
     async def _keep_connected(self) -> None:
         while True:
@@ -102,7 +116,7 @@ class Publisher:
                 log.info("kafka connected")
             self.connected = connected
             if not connected and self.trouble is None:
-                self.trouble = await kafka_cause(self._settings)
+                self.trouble = await kafka_cause(self._connection)
                 log.warning("kafka cannot be reached", cause=str(self.trouble))
             await asyncio.sleep(PROBE_SECONDS)
 
@@ -143,8 +157,13 @@ class Producer:
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
+        self._loop = asyncio.get_running_loop()
         self._started_at = time.monotonic()
-        self._sending: dict[asyncio.Task[object], float] = {}
+        self._shuttles: dict[tuple[str, int], Shuttle] = {}
+        # In the order in which they were sent.
+        self._sending: dict[Sending, None] = {}
+        self._looking_up: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
         # Why it cannot be used any more.
         self.failed: str | None = None
 
@@ -167,48 +186,66 @@ class Producer:
 
     def oldest_seconds(self) -> float:
         """Say for how long the oldest of the records on their way has been so."""
-        return time.monotonic() - min(self._sending.values(), default=time.monotonic())
+        oldest = next(iter(self._sending), None)
+        return time.monotonic() - oldest.since if oldest else 0.0
 
-    def send(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> asyncio.Task[object]:
-        sending = asyncio.create_task(
-            self._producer.send_and_wait(topic, value, key=key, headers=list(headers)), name=topic
-        )
-        self._sending[sending] = time.monotonic()
-        sending.add_done_callback(self._sent)
+    def send(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers, settled: Callable[[], object]
+    ) -> Sending:
+        # Asking for the running loop costs Python 3.11 a system call, each time.
+        sending = Sending(key, value, headers, self._loop.create_future(), settled)
+        self._sending[sending] = None
+        self._empty.clear()
+        if partitions := self._producer.client.cluster.partitions_for_topic(topic):
+            self._shuttle(topic, partitions, key).add(sending)
+        else:
+            looking_up = asyncio.create_task(self._send_when_known(topic, sending))
+            self._looking_up.add(looking_up)
+            looking_up.add_done_callback(self._looking_up.discard)
         return sending
 
-    def _sent(self, sending: asyncio.Task[object]) -> None:
-        del self._sending[sending]
-        if sending.cancelled():
-            return
-        error = sending.exception()
+    async def _send_when_known(self, topic: str, sending: Sending) -> None:
+        try:
+            partitions = await self._producer.partitions_for(topic)
+        except Exception as error:  # noqa: BLE001 - judged like what happens to a batch
+            self._arrived(topic, [sending], error)
+        else:
+            self._shuttle(topic, partitions, sending.key).add(sending)
+
+    def _shuttle(self, topic: str, partitions: Iterable[int], key: bytes | None) -> Shuttle:
+        """Choose the partition as aiokafka and Kafka's own client do: the records of a key stay together."""
+        cluster = self._producer.client.cluster
+        available = cluster.available_partitions_for_topic(topic) if key is None else ()
+        partition = _partitioner(key, sorted(partitions), list(available))
+        shuttle = self._shuttles.get((topic, partition))
+        if shuttle is None:
+            shuttle = self._shuttles[topic, partition] = Shuttle(self._producer, topic, partition, self._arrived)
+        return shuttle
+
+    def _arrived(self, topic: str, batch: Sequence[Sending], error: Exception | None) -> None:
+        reason = None if error is None else f"did not take the record: {type(error).__name__}"
         if error is None:
-            metrics.messages_sent.labels(sending.get_name()).inc()
+            metrics.messages_sent.labels(topic).inc(len(batch))
         elif kafka_verdict(error) is Verdict.UNKNOWN:
             self.failed = type(error).__name__
+        for sending in batch:
+            self._settle(sending, reason)
+
+    def _settle(self, sending: Sending, reason: str | None) -> None:
+        del self._sending[sending]
+        sending.settle(reason)
+        if not self._sending:
+            self._empty.set()
 
     async def close(self) -> None:
         """Let what is on its way arrive, within a bound, then disconnect and give up what did not."""
         if self._sending:
-            await asyncio.wait(self._sending, timeout=FLUSH_SECONDS)
+            await within(FLUSH_SECONDS, self._empty.wait())
         await within(CLOSE_SECONDS, self._producer.stop())
         await within(CLOSE_SECONDS, self._producer.client.close())
         if sender := self._producer._sender.sender_task:  # noqa: SLF001 - nothing else ends it for certain
             sender.cancel()
+        for task in [*self._looking_up, *(shuttle.travel for shuttle in self._shuttles.values() if shuttle.travel)]:
+            task.cancel()
         for sending in list(self._sending):
-            sending.cancel()
-
-
-async def acknowledged(sending: asyncio.Task[object], deadline: float) -> None:
-    """Wait until a record is durable, for ``deadline`` seconds at most.
-
-    Raises Unavailable. The record is not taken back, which is impossible in the middle of a batch, and may still be
-    delivered later: whoever reads the topic must bear it twice.
-    """
-    done, _ = await asyncio.wait({sending}, timeout=deadline)
-    if not done:
-        raise Unavailable("Kafka did not acknowledge within the deadline")
-    if sending.cancelled():
-        raise Unavailable("Kafka did not acknowledge before the connection was given up")
-    if error := sending.exception():
-        raise Unavailable(f"Kafka did not take the record: {type(error).__name__}") from error
+            self._settle(sending, "did not acknowledge before the connection was given up")

@@ -12,9 +12,10 @@ from msgspec import Struct
 from consumer.deadletter import PREFIX
 from consumer.decode import Record
 from consumer.errors import Fatal
-from consumer.publish import Publisher, acknowledged
+from consumer.publish import Publisher
 from consumer.scan import scanning
 from consumer.settings import Settings
+from consumer.shuttle import acknowledged
 from schemas.fields import EPOCH
 from schemas.registry import DEAD_LETTER
 

@@ -34,6 +34,7 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
 
     gc.collect()
     gc.freeze()  # what is loaded by now stays: no collection need look at it again
+    gc.set_threshold(10_000)  # what an answer or a batch needs is gone by then
     uvloop.run(with_signals())
 
 
@@ -57,6 +58,8 @@ async def serving(
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
+        ws="none",
         server_header=False,
         http=http,
         timeout_graceful_shutdown=max(1, round(grace)),

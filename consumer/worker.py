@@ -1,7 +1,8 @@
 """Worker: poll, decode, apply, send dead letters, commit; the offsets follow the database.
 
 One task does it all in this order, so nothing of a batch is committed before all of it is in the database or in
-the dead-letter topic. How it stays in its consumer group meanwhile is in group.py and patience.py.
+the dead-letter topic; the answer to a commit is waited for beside the next batch. How the worker stays in its consumer
+group meanwhile is in group.py and patience.py.
 """
 
 import asyncio
@@ -75,7 +76,7 @@ class Worker:
                     await self.process(records)
             except (Stopped, Moved) as reason:
                 log.info("batch abandoned", reason=type(reason).__name__.lower())
-            await self.commit()
+            self.commit()
 
     async def process(self, records: Sequence[Record]) -> None:
         """Take a batch from Kafka's bytes to rows and dead letters; committing is next."""
@@ -136,9 +137,9 @@ class Worker:
         finally:
             alarm.cancel()
 
-    async def commit(self) -> None:
-        """Commit the offsets of what is done."""
-        await self.group.commit()
+    def commit(self) -> None:
+        """Commit the offsets of what is done, while the next batch comes."""
+        self.group.commit_beside()
 
 
 async def _decoded(records: Sequence[Record]) -> list[Event | Malformed]:
@@ -196,8 +197,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _run_member(settings: Settings, life: Life, connections: Pool, publisher: Publisher) -> None:
+    options = consumer_options(settings)
     group = Group(
-        lambda: AIOKafkaConsumer(**consumer_options(settings)),
+        lambda: AIOKafkaConsumer(**options),
         topics=[settings.topic(family.topic) for family in FAMILIES],
         stop=life.stop,
         max_records=settings.batch_max_records,

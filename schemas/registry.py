@@ -112,9 +112,9 @@ _ESCAPE = re.compile(
 )
 
 
-def _text(body: bytes) -> str:
+def _text(body: bytes) -> str | bytes:
     r"""Write U+FFFD for ``\u0000`` and half surrogates, so that no text the sender can make fails an event."""
     text = body.decode()
     if b"\\u" not in body:
-        return text
+        return body  # which msgspec need not encode again
     return _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, for_code
 
 from consumer.cause import kafka_cause
 from consumer.check.finding import Finding, Role, ok, problem, warning
-from consumer.kafka import MAX_RECORD_BYTES, producer_options, reader_options
+from consumer.kafka import MAX_RECORD_BYTES, connection_options, producer_options, reader_options
 from consumer.settings import Settings
 from consumer.topics import admin
 from schemas.registry import DEAD_LETTER, FAMILIES, TOPICS, UNROUTED
@@ -49,7 +49,7 @@ async def check_broker(settings: Settings, role: Role = "all") -> list[Finding]:
             described = await client.describe_topics(there) if there else []
             configured = await _configurations(client, there)
     except (KafkaError, OSError):
-        return [problem("Kafka", *await kafka_cause(settings))]
+        return [problem("Kafka", *await kafka_cause(connection_options(settings)))]
     findings = [ok("Kafka", f"{where}: {len(brokers)} broker{'s' * (len(brokers) != 1)}")]
     findings += [
         problem(f"topic {name}", "does not exist, or this user may not see it", "giftledger topics")

@@ -32,11 +32,11 @@ class DyingWorker(Worker):
         DyingWorker.seen += len(records)
         await super().process(records)
 
-    async def commit(self) -> None:
+    def commit(self) -> None:
         if self.place == BEFORE_THE_OFFSET_COMMIT:
             die_if_all_were_seen()
         else:
-            await super().commit()
+            super().commit()
 
 
 def die_if_all_were_seen() -> None:

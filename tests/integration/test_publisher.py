@@ -1,15 +1,20 @@
 """The way to Kafka: a producer that is beyond repair is replaced, without a restart."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from consumer.errors import Unavailable
-from consumer.publish import Publisher, acknowledged
+from consumer.kafka import producer_options
+from consumer.publish import Publisher
 from consumer.settings import Settings
+from consumer.shuttle import acknowledged
 from consumer.topics import create_topics
 from tests.pipeline import until
+from tests.records import read_until
 
 TOO_LARGE = 2 * 1024 * 1024  # for the broker, but not for the producer
 
@@ -61,6 +66,24 @@ async def test_records_that_nobody_takes_make_the_process_unready_and_then_the_p
     sending = publisher.send(f"{settings.topic_prefix}.no-such-topic", key=b"k", value=b"", headers=[])
 
     await until(lambda: _true(not publisher.ready), "unreadiness")
-    await until(lambda: _true(sending.done()), "the end of the sending", 15)
+    await until(lambda: _true(sending.outcome.done()), "the end of the sending", 15)
     await until(lambda: _true(publisher.ready), "readiness")
     assert await send(publisher, settings, b"after")
+
+
+async def test_the_records_of_a_key_are_on_the_partition_where_every_other_client_puts_them(
+    publisher: Publisher, settings: Settings
+) -> None:
+    topic, keys = settings.topic("certificates"), [f"{number:024x}".encode() for number in range(20)]
+    for key in keys:
+        await acknowledged(publisher.send(topic, key=key, value=b"ours", headers=[]), 5)
+    async with AIOKafkaProducer(**producer_options(settings)) as other:
+        theirs = {key: (await other.send_and_wait(topic, b"theirs", key=key)).partition for key in keys}
+
+    records = await asyncio.to_thread(
+        read_until, settings, ["certificates"], lambda records: len(records) == 2 * len(keys), "every record"
+    )
+    ours = {record.key: record.partition for record in records if record.value == b"ours"}
+
+    assert ours == theirs
+    assert len(set(ours.values())) > 1

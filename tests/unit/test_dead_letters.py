@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 from consumer.deadletter import APPLY, DECODE, MAX_REASON, WINDOW, DeadLetter, DeadLetterLimit, DeadLetters
 from consumer.errors import Fatal, Unavailable
 from consumer.settings import load
+from consumer.shuttle import Sending
 from schemas.registry import Malformed
 from tests.builders import record
 
@@ -140,19 +141,16 @@ def test_at_a_ratio_of_one_nothing_stops_the_worker() -> None:
 class Sent:
     """Stands for the publisher: takes what it is given, and answers what it is told to."""
 
-    def __init__(self, *failures: Exception | None) -> None:
+    def __init__(self, *failures: str | None) -> None:
         self.records: list[dict[str, Any]] = []
         self._failures = list(failures)
 
-    def send(self, topic: str, **record: Any) -> asyncio.Task[object]:
+    def send(self, topic: str, **record: Any) -> Sending:
         self.records.append({"topic": topic, **record})
         failure = self._failures.pop(0) if self._failures else None
-
-        async def sending() -> None:
-            if failure:
-                raise failure
-
-        return asyncio.create_task(sending())
+        sending = Sending(None, None, (), asyncio.get_running_loop().create_future(), bool)
+        sending.settle(failure)
+        return sending
 
 
 def dead_letters(sent: Sent) -> DeadLetters:
@@ -189,7 +187,7 @@ async def test_all_must_be_acknowledged() -> None:
     letters = [DeadLetter(original(offset=offset), DECODE, Malformed("no")) for offset in range(3)]
 
     with pytest.raises(Unavailable):
-        await dead_letters(Sent(None, None, ConnectionResetError())).publish(letters)
+        await dead_letters(Sent(None, None, "did not take the record")).publish(letters)
 
 
 @pytest.mark.parametrize(("stage", "reason"), [(DECODE, "undecodable"), (APPLY, "refused_by_database")])

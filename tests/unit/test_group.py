@@ -87,6 +87,10 @@ async def never() -> None:
     await asyncio.Event().wait()
 
 
+async def _wait_for(event: asyncio.Event) -> None:
+    await event.wait()
+
+
 def raising(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
     async def fail() -> None:
         raise error
@@ -165,6 +169,69 @@ async def test_a_commit_that_is_refused_for_good_ends_the_worker() -> None:
         await group.commit()
 
 
+async def test_offsets_are_committed_beside_the_next_batch() -> None:
+    consumer, answered = Consumer(), asyncio.Event()
+    group, first = await with_a_batch(consumer, 5)
+    consumer.on_commit = lambda: _wait_for(answered)
+    group.done(first)
+
+    group.commit_beside()
+    consumer.batches.append(records(6))
+    second = await group.fetch(0)
+
+    assert ([each.offset for each in second], consumer.committed) == ([6], [])
+    answered.set()
+    await group.commit()
+    assert consumer.committed == [{FIRST: 6}]
+
+
+async def test_one_commit_is_made_at_a_time_and_the_next_holds_all_that_was_done_meanwhile() -> None:
+    consumer, answered = Consumer(), asyncio.Event()
+    group, batch = await with_a_batch(consumer, 5, 6, 7)
+    consumer.on_commit = lambda: _wait_for(answered)
+    for each in batch:
+        group.done([each])
+        group.commit_beside()
+        await asyncio.sleep(0)
+
+    answered.set()
+    await group.commit()
+
+    assert consumer.committed == [{FIRST: 6}, {FIRST: 8}]
+
+
+async def test_a_commit_beside_that_is_refused_for_good_ends_the_worker() -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5)
+    group.done(batch)
+    consumer.on_commit = raising(GroupAuthorizationFailedError())
+    group.commit_beside()
+    await group.fetch(0)
+
+    with pytest.raises(GroupAuthorizationFailedError):
+        group.commit_beside()
+
+
+async def test_who_leaves_the_group_commits_first_all_that_is_done() -> None:
+    consumer, answered = Consumer(), asyncio.Event()
+    group, batch = await with_a_batch(consumer, 5, 6)
+    consumer.on_commit = lambda: _wait_for(answered)
+    group.done(batch[:1])
+    group.commit_beside()
+    await asyncio.sleep(0)
+    group.done(batch[1:])
+
+    leaving = asyncio.create_task(group.leave())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not consumer.stopped
+    answered.set()
+    await leaving
+
+    assert consumer.committed == [{FIRST: 6}, {FIRST: 7}]
+    assert consumer.stopped
+
+
 async def test_a_batch_from_before_a_rebalance_is_not_committed_after_it() -> None:
     consumer = Consumer()
     group, batch = await with_a_batch(consumer, 5)
@@ -192,13 +259,14 @@ async def test_what_was_done_before_a_rebalance_is_not_committed_after_it() -> N
 async def test_a_batch_that_waits_is_paused_anew_before_every_poll() -> None:
     consumer = Consumer()
     group, _ = await with_a_batch(consumer, 5)
+    before = consumer.polls
 
     await group.stay(0)
     consumer.partitions = {FIRST, SECOND}
     await group.stay(0)
 
     assert consumer.pauses == [{FIRST}, {FIRST, SECOND}]
-    assert consumer.polls == 3
+    assert consumer.polls - before == 2
 
 
 async def test_a_batch_whose_partitions_move_while_it_waits_is_abandoned() -> None:
@@ -233,6 +301,40 @@ async def test_records_of_an_assignment_that_went_again_are_no_batch() -> None:
     group.revoked()
 
     assert await group.fetch(0) == []
+
+
+async def test_what_waits_at_the_broker_joins_the_records_that_were_there_already() -> None:
+    consumer = Consumer()
+    consumer.batches += [records(5), records(6, 7)]
+
+    batch = await member(consumer).fetch(0)
+
+    assert [record.offset for record in batch] == [5, 6, 7]
+
+
+async def test_a_batch_that_is_joined_has_no_more_records_than_any_other() -> None:
+    consumer = Consumer()
+    consumer.batches += [records(*range(10)), records(10)]
+
+    await member(consumer).fetch(0)
+
+    assert consumer.asked == [100, 90]
+
+
+async def test_a_batch_that_shows_a_backlog_waits_for_no_more() -> None:
+    consumer = Consumer()
+    consumer.batches += [records(*range(30)), records(30)]
+
+    assert len(await member(consumer).fetch(0)) == 30
+
+
+async def test_records_from_before_a_rebalance_are_not_joined_by_those_after_it() -> None:
+    consumer = Consumer()
+    group = member(consumer)
+    consumer.batches += [records(5), records(3, 4)]
+    consumer.on_poll = lambda: group.revoked() if consumer.polls == 2 else None
+
+    assert [record.offset for record in await group.fetch(0)] == [3, 4]
 
 
 async def test_a_poll_that_ignores_its_timeout_during_a_rebalance_has_a_bound() -> None:
@@ -358,13 +460,12 @@ UNEXPECTED = KafkaError("Unexpected exception in heartbeat task: CoordinatorLoad
 async def test_a_membership_that_aiokafka_gave_up_is_continued_by_another_consumer() -> None:
     first, second = failing(UNEXPECTED), Consumer()
     second.batches.append(records(5))
-    group = member(first, second)
 
-    assert await group.fetch(0) == []
+    batch = await member(first, second).fetch(0)
 
     assert first.stopped
     assert second.topics == [FIRST.topic]
-    assert [record.offset for record in await group.fetch(0)] == [5]
+    assert [record.offset for record in batch] == [5]
 
 
 async def test_a_batch_in_hand_is_abandoned_when_another_consumer_takes_over() -> None:
@@ -383,12 +484,17 @@ async def test_a_batch_in_hand_is_abandoned_when_another_consumer_takes_over() -
 
 
 async def test_what_ends_one_consumer_after_another_ends_the_worker() -> None:
-    group = member(*[failing(UNEXPECTED) for _ in range(module.MAX_REPLACEMENTS + 1)])
-    for _ in range(module.MAX_REPLACEMENTS):
-        await group.fetch(0)
+    consumers = [failing(UNEXPECTED) for _ in range(module.MAX_REPLACEMENTS + 1)]
+    group = member(*consumers)
+
+    async def work() -> None:
+        for _ in consumers:
+            await group.fetch(0)
 
     with pytest.raises(KafkaError):
-        await group.fetch(0)
+        await work()
+
+    assert [consumer.stopped for consumer in consumers] == [True] * module.MAX_REPLACEMENTS + [False]
 
 
 async def test_a_poll_that_is_refused_for_good_ends_the_worker() -> None:
