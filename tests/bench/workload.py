@@ -26,7 +26,6 @@ EVENTS_A_SECOND = 20
 ONE_IN = 20
 RECENT = 1000
 DEFINITIONS = 200
-BATCH_BYTES = 512 * 1024
 
 
 class Published(NamedTuple):
@@ -148,7 +147,7 @@ async def fill(settings: Settings, topic: str, workload: Workload) -> int:
 
     Batches are built here: aiokafka's own way has a future a record, and takes three times as long.
     """
-    producer = AIOKafkaProducer(**producer_options(settings), max_batch_size=BATCH_BYTES)
+    producer = AIOKafkaProducer(**producer_options(settings))
     await producer.start()
     try:
         partitions = sorted(await producer.partitions_for(topic))

@@ -16,7 +16,12 @@ FIGURES = {
         "apply ÷ reading the topic with aiokafka",
         "apply ÷ decoding alone",
     ],
-    "ingress": ["ingress ÷ same server without Kafka", "ingress p50, 4 connections", "ingress p99, 4 connections"],
+    "ingress": [
+        "ingress ÷ same server and toolkit without Kafka",
+        "ingress ÷ same server alone without Kafka",
+        "ingress p50, 4 connections",
+        "ingress p99, 4 connections",
+    ],
     "latency": ["latency p50 ÷ floor", "latency p99 ÷ p50"],
     "tables": ["apply at 5,000 ledger rows ÷ empty"],
     "backlog": ["memory, backlog 8,000 ÷ 4,000", "two workers ÷ one"],
