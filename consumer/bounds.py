@@ -1,8 +1,8 @@
 """Bounds: wait for what may never end, and never longer than agreed."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -30,17 +30,24 @@ async def give_up(task: "asyncio.Future[Any]") -> None:
         task.exception()  # or asyncio would complain that nobody asked
 
 
-async def together(*ways: Coroutine[Any, Any, T]) -> list[T]:
-    """Go all ways at once, and give their results in order. When one fails, give up the others and raise its error."""
+@asynccontextmanager
+async def running(*ways: Coroutine[Any, Any, T]) -> AsyncIterator[list[asyncio.Task[T]]]:
+    """Go all ways at once while the block runs; those that have not ended by then are given up."""
     tasks = [asyncio.create_task(way) for way in ways]
     try:
+        yield tasks
+    finally:
+        for task in tasks:
+            await give_up(task)
+
+
+async def together(*ways: Coroutine[Any, Any, T]) -> list[T]:
+    """Go all ways at once, and give their results in order. When one fails, give up the others and raise its error."""
+    async with running(*ways) as tasks:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
             task.result()
         return [task.result() for task in tasks]
-    finally:
-        for task in tasks:
-            await give_up(task)
 
 
 async def pause(seconds: float, stop: asyncio.Event) -> None:

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumer import metrics
 from consumer.apply import apply
-from consumer.bounds import give_up, pause, together, within
+from consumer.bounds import pause, running, together, within
 from consumer.cause import database_cause
 from consumer.database import Connection, Pool, pool, publish_settings
 from consumer.deadletter import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters
@@ -101,13 +101,10 @@ class Worker:
 
     async def _apply_all(self, events: Sequence[Event]) -> Sequence[Outcome | Exception]:
         """Apply a batch, and decode the next one while Postgres works on it."""
-        ahead = asyncio.create_task(self.read_ahead())
-        try:
+        async with running(self.read_ahead()) as (ahead,):
             lanes = (isolate(lane, self.apply, lambda: self.limit.note([True])) for lane in split(events))
             applied = join(events, await together(*lanes))
             await ahead
-        finally:
-            await give_up(ahead)
         return applied
 
     async def apply(self, events: Sequence[Event]) -> Sequence[Outcome]:
@@ -221,14 +218,10 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
 
 async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
     """Go on until one of them ends, and raise what it raises."""
-    tasks = [asyncio.create_task(way) for way in ways]
-    try:
+    async with running(*ways) as tasks:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-    finally:
-        for task in tasks:
-            await give_up(task)
 
 
 @asynccontextmanager
