@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from schemas.envelope import Message
 from schemas.events import Event, Family, Kind, Projection
-from schemas.fields import Blank, BzDate, Identifier, Money, first_instant, given
+from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, first_instant, given
 
 
 class ShiftLocation(Struct, rename="camel", gc=False):
@@ -37,7 +37,7 @@ class DisplayCurrency(Struct, gc=False):
     @property
     def base_isocode(self) -> str | None:
         """The code, where both rates are 1: only then does it name the base currency (inferred)."""
-        return given(self.isocode) if self.buy == 1 and self.sell == 1 else None
+        return currency_code(self.isocode) if self.buy == 1 and self.sell == 1 else None
 
 
 class Certificate(Struct, rename="camel", gc=False):
@@ -136,7 +136,7 @@ def _event(event: Event) -> tuple[Any, ...]:
         given(station.station_id),
         given(station.name),
         given(station.time_zone),
-        given(station.primary_currency_code),
+        currency_code(station.primary_currency_code),
         display.base_isocode if display else None,
         event.received_at,
     )

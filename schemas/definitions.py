@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from schemas.envelope import Message
 from schemas.events import Event, Family, Kind, Projection
-from schemas.fields import Blank, BzDate, Identifier, Money, first_instant, given
+from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, first_instant, given
 
 
 class Definition(Struct, rename="camel", gc=False):
@@ -109,7 +109,7 @@ def _description(event: Event) -> tuple[Any, ...]:
         given(definition.value),
         given(definition.name),
         given(definition.description),
-        given(definition.currency_code),
+        currency_code(definition.currency_code),
         given(definition.account_id),
         given(definition.disabled),
         given(definition.taxable),

@@ -37,6 +37,11 @@ def given(value: T | Literal[""] | None) -> T | None:
     return None if value is None or value == "" else value
 
 
+def currency_code(value: str | None) -> str | None:
+    """Read the code of a currency in capitals, without the blanks around it; ``None`` where nothing else is left."""
+    return value.strip().upper() or None if value else None
+
+
 def seconds_from_epoch(timestamp: float) -> float:
     """Unix seconds, from a timestamp in seconds or (from 10^11 on) in milliseconds."""
     return timestamp / 1000 if abs(timestamp) >= MILLISECONDS_FROM else timestamp

@@ -91,6 +91,10 @@ def _date(date: Any) -> datetime | None:
     return datetime.fromisoformat(date["value"]) if date and date.get("value") else None
 
 
+def _currency(code: str | None) -> str | None:
+    return (code or "").strip().upper() or None
+
+
 def _said(value: Any) -> Any:
     return None if value in ("", None) and value is not False else value
 
@@ -127,8 +131,8 @@ def _state(delivery: Delivery) -> Row:
         "station_id": station.get("stationId") or None,
         "station_name": station.get("name") or None,
         "station_time_zone": station.get("timeZone") or None,
-        "station_currency_code": station.get("primaryCurrencyCode") or None,
-        "display_currency_code": display.get("isocode") if at_par else None,
+        "station_currency_code": _currency(station.get("primaryCurrencyCode")),
+        "display_currency_code": _currency(display.get("isocode")) if at_par else None,
     }
 
 
@@ -168,7 +172,7 @@ def _definition(life: list[Delivery]) -> Row:
         "value": _said(data.get("value")),
         "name": _said(data.get("name")),
         "description": _said(data.get("description")),
-        "currency_code": _said(data.get("currencyCode")),
+        "currency_code": _currency(data.get("currencyCode")),
         "account_id": _said(data.get("accountId")),
         "disabled": _said(data.get("disabled")),
         "taxable": _said(data.get("taxable")),

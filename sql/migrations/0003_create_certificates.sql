@@ -81,9 +81,9 @@ BEGIN
             COMMENT ON COLUMN giftcert.%1$I.transactions_paid IS 'How many transactions the certificate had paid by then.';
             COMMENT ON COLUMN giftcert.%1$I.station_id IS
                 'Where the agent had an open shift: the issuing station in a created event, the redeeming one in an updated event.';
-            COMMENT ON COLUMN giftcert.%1$I.station_currency_code IS 'shiftLocation.primaryCurrencyCode as sent.';
+            COMMENT ON COLUMN giftcert.%1$I.station_currency_code IS 'shiftLocation.primaryCurrencyCode, in capitals.';
             COMMENT ON COLUMN giftcert.%1$I.display_currency_code IS
-                'displayCurrency.isocode where buy and sell are 1, so that it names the base currency.';
+                'displayCurrency.isocode, in capitals, where buy and sell are 1, so that it names the base currency.';
         $f$, table_name);
     END LOOP;
 END

@@ -12,6 +12,7 @@ from schemas.fields import (
     BzDate,
     Identifier,
     Money,
+    currency_code,
     first_instant,
     given,
     instant_from_epoch,
@@ -101,6 +102,11 @@ def test_null_and_the_empty_text_are_not_given(blank: str | None) -> None:
 @pytest.mark.parametrize("value", [0, False, [], "0", " "], ids=repr)
 def test_what_is_false_but_not_blank_is_given(value: object) -> None:
     assert given(value) is value
+
+
+@pytest.mark.parametrize(("sent", "read"), [("CAD", "CAD"), (" cad ", "CAD"), ("  ", None), ("", None), (None, None)])
+def test_the_code_of_a_currency_is_read_in_capitals_without_blanks(sent: str | None, read: str | None) -> None:
+    assert currency_code(sent) == read
 
 
 @pytest.mark.parametrize("timestamp", [1_623_794_091, 1_623_794_091_000])

@@ -7,9 +7,4 @@ CREATE OR REPLACE FUNCTION reporting_internal.currency_of(
     display_currency text
 ) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN upper(coalesce(
-    nullif(btrim(definition_currency), ''),
-    nullif(btrim(station_currency), ''),
-    nullif(btrim(account_currency), ''),
-    nullif(btrim(display_currency), '')
-));
+RETURN coalesce(definition_currency, station_currency, account_currency, display_currency);

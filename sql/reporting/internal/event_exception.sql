@@ -27,8 +27,7 @@ WITH judged AS (
         movement.transactions_paid > movement.transactions_paid_before + 1 AS is_gap,
         movement.movement = 'redeemed'
             AND movement.transactions_paid <= movement.transactions_paid_before AS is_without_transaction,
-        upper(btrim(movement.station_currency_code)) <> state.currency
-            AND btrim(movement.station_currency_code) <> '' AS is_other_currency,
+        movement.station_currency_code <> state.currency AS is_other_currency,
         movement.is_newest
             AND (state.newest_event_id, state.balance) IS DISTINCT FROM (movement.event_id, movement.balance_after)
             AS is_projection_wrong
