@@ -96,9 +96,9 @@ COMMENT ON COLUMN giftcert.certificate.transactions_paid IS 'How many transactio
 
 COMMENT ON COLUMN giftcert.certificate.station_id IS 'Where the agent had an open shift: the issuing station in a created event, the redeeming one in an updated event.';
 
-COMMENT ON COLUMN giftcert.certificate.station_currency_code IS 'shiftLocation.primaryCurrencyCode as sent.';
+COMMENT ON COLUMN giftcert.certificate.station_currency_code IS 'shiftLocation.primaryCurrencyCode, in capitals.';
 
-COMMENT ON COLUMN giftcert.certificate.display_currency_code IS 'displayCurrency.isocode where buy and sell are 1, so that it names the base currency.';
+COMMENT ON COLUMN giftcert.certificate.display_currency_code IS 'displayCurrency.isocode, in capitals, where buy and sell are 1, so that it names the base currency.';
 
 COMMENT ON COLUMN giftcert.certificate.data IS 'The newest event''s data as it came, personal data included.';
 
@@ -147,9 +147,9 @@ COMMENT ON COLUMN giftcert.certificate_history.transactions_paid IS 'How many tr
 
 COMMENT ON COLUMN giftcert.certificate_history.station_id IS 'Where the agent had an open shift: the issuing station in a created event, the redeeming one in an updated event.';
 
-COMMENT ON COLUMN giftcert.certificate_history.station_currency_code IS 'shiftLocation.primaryCurrencyCode as sent.';
+COMMENT ON COLUMN giftcert.certificate_history.station_currency_code IS 'shiftLocation.primaryCurrencyCode, in capitals.';
 
-COMMENT ON COLUMN giftcert.certificate_history.display_currency_code IS 'displayCurrency.isocode where buy and sell are 1, so that it names the base currency.';
+COMMENT ON COLUMN giftcert.certificate_history.display_currency_code IS 'displayCurrency.isocode, in capitals, where buy and sell are 1, so that it names the base currency.';
 
 CREATE TABLE giftcert.definition (
     occurred_at timestamp with time zone,
@@ -230,34 +230,36 @@ COMMENT ON COLUMN giftcert.webhook_attempt.applied_at IS 'When the transaction t
 COMMENT ON COLUMN giftcert.webhook_attempt.outcome IS 'applied: newer than the state it met; stale: older than that, entered only the history; resend: its event was known from another attempt.';
 
 CREATE TABLE reporting_internal.certificate_digest (
-    updated_at timestamp with time zone,
+    began_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone,
     purchased_at timestamp with time zone,
     purchase_emitted_at timestamp with time zone,
-    purchase_received_at timestamp with time zone,
-    balance bigint,
+    balance bigint NOT NULL,
     face_value bigint,
     price bigint,
     total bigint,
     livemode boolean NOT NULL,
-    deleted boolean,
+    deleted boolean NOT NULL,
     certificate_id text NOT NULL COLLATE pg_catalog."C",
     account_id text COLLATE pg_catalog."C",
     definition_id text COLLATE pg_catalog."C",
-    customer_number text,
-    purchase_event_id text COLLATE pg_catalog."C",
-    agency_id text,
-    station_id text,
-    station_name text,
-    station_time_zone text,
     station_currency_code text,
-    display_currency_code text
+    display_currency_code text,
+    customer_number text,
+    station_id text,
+    station_time_zone text,
+    station_name text,
+    agency_id text,
+    purchase_event_id text COLLATE pg_catalog."C"
 )
 WITH (fillfactor='80');
 
 ALTER TABLE reporting_internal.certificate_digest OWNER TO giftledger_owner;
 
 COMMENT ON TABLE reporting_internal.certificate_digest IS 'One row a certificate: of its newest event and of its purchase, the first created event, what reports need most.';
+
+COMMENT ON COLUMN reporting_internal.certificate_digest.began_at IS 'When the first of its events happened.';
 
 ALTER TABLE ONLY giftcert.account_currency
     ADD CONSTRAINT account_currency_pkey PRIMARY KEY (account_id);

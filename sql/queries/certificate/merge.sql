@@ -1,20 +1,5 @@
--- The events of a batch enter the history. Sorted, as all that is written, so that two workers that write the same rows
--- do so in the same order and do not deadlock.
-INSERT INTO certificate_history (
-    certificate_id, livemode, event_id, occurred_at, emitted_at, kind,
-    balance, price, total, transactions_paid, deleted, status, transaction_id,
-    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
-    station_currency_code, display_currency_code, received_at
-)
-SELECT
-    certificate_id, livemode, event_id, occurred_at, emitted_at, kind,
-    balance, price, total, transactions_paid, deleted, status, transaction_id,
-    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
-    station_currency_code, display_currency_code, received_at
-FROM incoming_certificate
-ORDER BY certificate_id, livemode, event_id;
-
--- The newest event of each certificate becomes the current state, unless the table holds a newer one.
+-- The newest event of each certificate becomes the current state, unless the table holds a newer one. Sorted, as all
+-- that is written, so that two workers that write the same rows do so in the same order and do not deadlock.
 INSERT INTO certificate AS known (
     certificate_id, livemode, occurred_at, emitted_at, kind, event_id,
     balance, price, total, transactions_paid, deleted, status, transaction_id,
@@ -48,4 +33,19 @@ ON CONFLICT (certificate_id, livemode) DO UPDATE SET
         EXCLUDED.agency_name, EXCLUDED.data
     )
 WHERE (EXCLUDED.occurred_at, EXCLUDED.emitted_at, EXCLUDED.kind, EXCLUDED.event_id)
-    > (known.occurred_at, known.emitted_at, known.kind, known.event_id)
+    > (known.occurred_at, known.emitted_at, known.kind, known.event_id);
+
+-- The events of a batch enter the history.
+INSERT INTO certificate_history (
+    certificate_id, livemode, event_id, occurred_at, emitted_at, kind,
+    balance, price, total, transactions_paid, deleted, status, transaction_id,
+    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
+    station_currency_code, display_currency_code, received_at
+)
+SELECT
+    certificate_id, livemode, event_id, occurred_at, emitted_at, kind,
+    balance, price, total, transactions_paid, deleted, status, transaction_id,
+    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
+    station_currency_code, display_currency_code, received_at
+FROM incoming_certificate
+ORDER BY certificate_id, livemode, event_id

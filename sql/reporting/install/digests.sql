@@ -1,9 +1,13 @@
--- The digest of each certificate follows its tables, in the transaction that writes there: the newest event as the
--- table of certificates has it, and of created events the first, whichever comes first and from whichever worker.
--- In order, as the worker writes: so that two that write the same certificates wait and do not deadlock.
+-- The digest of each certificate follows its tables, in the transaction that writes there. The worker writes a
+-- certificate before its events: a new one brings its digest whole, and the events change it only where they say more.
+-- In order, as the worker writes: so that two that write the same certificates wait and do not deadlock. By key,
+-- whatever the plan knows of the tables.
 CREATE OR REPLACE FUNCTION reporting_internal.digest_certificates() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
 AS $$
 BEGIN
     -- No worker takes certificates away; whoever does shall see it in the reports.
@@ -15,54 +19,94 @@ BEGIN
     ELSIF TG_OP = 'TRUNCATE' THEN
         DELETE FROM reporting_internal.certificate_digest;
         RETURN NULL;
+    ELSIF TG_OP = 'UPDATE' THEN
+        UPDATE reporting_internal.certificate_digest AS known SET
+            (updated_at, created_at, balance, deleted, account_id, definition_id, customer_number) = (
+                newest.occurred_at, newest.created_at, newest.balance, newest.deleted,
+                newest.account_id, newest.definition_id, newest.customer_number
+            )
+        FROM (
+            SELECT
+                certificate_id, livemode, occurred_at, created_at, balance, deleted, account_id, definition_id,
+                customer_number
+            FROM written
+            ORDER BY certificate_id, livemode
+        ) AS newest
+        WHERE known.certificate_id = newest.certificate_id AND known.livemode = newest.livemode;
+        RETURN NULL;
     END IF;
 
-    INSERT INTO reporting_internal.certificate_digest AS known (
-        certificate_id, livemode, updated_at, created_at, balance, deleted, account_id, definition_id, customer_number
+    INSERT INTO reporting_internal.certificate_digest (
+        certificate_id, livemode, updated_at, created_at, balance, deleted, account_id, definition_id, customer_number,
+        began_at, purchase_event_id, purchased_at, purchase_emitted_at, face_value, price, total,
+        agency_id, station_id, station_name, station_time_zone, station_currency_code, display_currency_code
     )
     SELECT
-        certificate_id, livemode, occurred_at, created_at, balance, deleted, account_id, definition_id, customer_number
+        written.certificate_id, written.livemode, written.occurred_at, written.created_at, written.balance,
+        written.deleted, written.account_id, written.definition_id, written.customer_number,
+        written.occurred_at, purchase.event_id, purchase.occurred_at, purchase.emitted_at, purchase.balance,
+        purchase.price, purchase.total, purchase.agency_id, purchase.station_id, purchase.station_name,
+        purchase.station_time_zone, purchase.station_currency_code, purchase.display_currency_code
     FROM written
-    ORDER BY certificate_id, livemode
-    ON CONFLICT (certificate_id, livemode) DO UPDATE SET
-        (updated_at, created_at, balance, deleted, account_id, definition_id, customer_number) = (
-            EXCLUDED.updated_at, EXCLUDED.created_at, EXCLUDED.balance, EXCLUDED.deleted,
-            EXCLUDED.account_id, EXCLUDED.definition_id, EXCLUDED.customer_number
-        );
+    LEFT JOIN LATERAL (SELECT written.* WHERE written.kind = 'created') AS purchase ON true
+    ORDER BY written.certificate_id, written.livemode;
     RETURN NULL;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION reporting_internal.digest_purchases() RETURNS trigger
+CREATE OR REPLACE FUNCTION reporting_internal.digest_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
 AS $$
 BEGIN
-    INSERT INTO reporting_internal.certificate_digest AS known (
-        certificate_id, livemode, purchase_event_id, purchased_at, purchase_emitted_at, purchase_received_at,
-        face_value, price, total,
-        agency_id, station_id, station_name, station_time_zone, station_currency_code, display_currency_code
-    )
-    SELECT DISTINCT ON (certificate_id, livemode)
-        certificate_id, livemode, event_id, occurred_at, emitted_at, received_at, balance, price, total,
-        agency_id, station_id, station_name, station_time_zone, station_currency_code, display_currency_code
+    -- Mostly the digests say it all.
+    PERFORM
     FROM written
-    WHERE kind = 'created'
-    ORDER BY certificate_id, livemode, occurred_at, emitted_at, event_id
-    ON CONFLICT (certificate_id, livemode) DO UPDATE SET
+    JOIN reporting_internal.certificate_digest AS known USING (certificate_id, livemode)
+    WHERE written.occurred_at < known.began_at
+        OR written.kind = 'created' AND written.event_id IS DISTINCT FROM known.purchase_event_id
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    UPDATE reporting_internal.certificate_digest AS known SET
+        began_at = least(known.began_at, first.occurred_at),
         (
-            purchase_event_id, purchased_at, purchase_emitted_at, purchase_received_at, face_value, price, total,
+            purchase_event_id, purchased_at, purchase_emitted_at, face_value, price, total,
             agency_id, station_id, station_name, station_time_zone, station_currency_code, display_currency_code
         ) = (
-            EXCLUDED.purchase_event_id, EXCLUDED.purchased_at, EXCLUDED.purchase_emitted_at,
-            EXCLUDED.purchase_received_at, EXCLUDED.face_value, EXCLUDED.price, EXCLUDED.total,
-            EXCLUDED.agency_id, EXCLUDED.station_id, EXCLUDED.station_name, EXCLUDED.station_time_zone,
-            EXCLUDED.station_currency_code, EXCLUDED.display_currency_code
+            first.event_id, first.occurred_at, first.emitted_at, first.balance, first.price, first.total,
+            first.agency_id, first.station_id, first.station_name, first.station_time_zone,
+            first.station_currency_code, first.display_currency_code
         )
-    -- The same event again: a resend may show that it was known earlier.
-    WHERE known.purchase_event_id IS NULL
-        OR (EXCLUDED.purchased_at, EXCLUDED.purchase_emitted_at, EXCLUDED.purchase_event_id)
-            <= (known.purchased_at, known.purchase_emitted_at, known.purchase_event_id);
+    FROM (
+        SELECT DISTINCT ON (certificate_id, livemode) *
+        FROM written
+        WHERE kind = 'created'
+        ORDER BY certificate_id, livemode, occurred_at, emitted_at, event_id
+    ) AS first
+    WHERE known.certificate_id = first.certificate_id
+        AND known.livemode = first.livemode
+        AND (
+            known.purchase_event_id IS NULL
+            OR (first.occurred_at, first.emitted_at, first.event_id)
+                < (known.purchased_at, known.purchase_emitted_at, known.purchase_event_id)
+        );
+
+    UPDATE reporting_internal.certificate_digest AS known SET began_at = first.occurred_at
+    FROM (
+        SELECT certificate_id, livemode, min(occurred_at) AS occurred_at
+        FROM written
+        GROUP BY certificate_id, livemode
+        ORDER BY certificate_id, livemode
+    ) AS first
+    WHERE known.certificate_id = first.certificate_id
+        AND known.livemode = first.livemode
+        AND first.occurred_at < known.began_at;
     RETURN NULL;
 END
 $$;
@@ -81,9 +125,7 @@ BEGIN
     END IF;
 
     CREATE OR REPLACE TRIGGER digest_insert AFTER INSERT ON giftcert.certificate_history REFERENCING NEW TABLE AS written
-        FOR EACH STATEMENT EXECUTE FUNCTION reporting_internal.digest_purchases();
-    CREATE OR REPLACE TRIGGER digest_update AFTER UPDATE ON giftcert.certificate_history REFERENCING NEW TABLE AS written
-        FOR EACH STATEMENT EXECUTE FUNCTION reporting_internal.digest_purchases();
+        FOR EACH STATEMENT EXECUTE FUNCTION reporting_internal.digest_events();
     CREATE OR REPLACE TRIGGER digest_insert AFTER INSERT ON giftcert.certificate REFERENCING NEW TABLE AS written
         FOR EACH STATEMENT EXECUTE FUNCTION reporting_internal.digest_certificates();
     CREATE OR REPLACE TRIGGER digest_update AFTER UPDATE ON giftcert.certificate REFERENCING NEW TABLE AS written
@@ -96,16 +138,22 @@ BEGIN
     DELETE FROM reporting_internal.certificate_digest;
     INSERT INTO reporting_internal.certificate_digest (
         certificate_id, livemode, updated_at, created_at, balance, deleted, account_id, definition_id, customer_number,
-        purchase_event_id, purchased_at, purchase_emitted_at, purchase_received_at, face_value, price, total,
+        began_at, purchase_event_id, purchased_at, purchase_emitted_at, face_value, price, total,
         agency_id, station_id, station_name, station_time_zone, station_currency_code, display_currency_code
     )
     SELECT
         certificate_id, livemode, certificate.occurred_at, certificate.created_at, certificate.balance,
         certificate.deleted, certificate.account_id, certificate.definition_id, certificate.customer_number,
-        purchase.event_id, purchase.occurred_at, purchase.emitted_at, purchase.received_at, purchase.balance,
+        coalesce(history.began_at, certificate.occurred_at),
+        purchase.event_id, purchase.occurred_at, purchase.emitted_at, purchase.balance,
         purchase.price, purchase.total, purchase.agency_id, purchase.station_id, purchase.station_name,
         purchase.station_time_zone, purchase.station_currency_code, purchase.display_currency_code
     FROM giftcert.certificate
+    LEFT JOIN (
+        SELECT certificate_id, livemode, min(occurred_at) AS began_at
+        FROM giftcert.certificate_history
+        GROUP BY certificate_id, livemode
+    ) AS history USING (certificate_id, livemode)
     LEFT JOIN (
         SELECT DISTINCT ON (certificate_id, livemode) *
         FROM giftcert.certificate_history
