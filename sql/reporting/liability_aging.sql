@@ -6,7 +6,7 @@ WITH outstanding AS (
         state.balance,
         reporting_internal.at_consideration(state.balance, state.purchase_price, state.face_value)
             AS balance_at_consideration,
-        -- NULL while the age is not known, 1 for the first class.
+        -- NULL while the age is not known.
         1 + width_bucket(
             today.day - (state.issued_at AT TIME ZONE coalesce(zone.name, local_zone.name))::date,
             ARRAY[31, 91, 181, 366, 731, 1096]
@@ -23,21 +23,23 @@ WITH outstanding AS (
 SELECT
     account_id,
     currency,
-    (ARRAY[0, 31, 91, 181, 366, 731, 1096])[class] AS from_days,
-    coalesce(
-        (
-            ARRAY[
-                '0-30 days', '31-90 days', '91-180 days', '181-365 days',
-                '1-2 years', '2-3 years', 'over 3 years'
-            ]
-        )[class],
-        'unknown'
-    ) AS age,
+    class.from_days,
+    coalesce(class.age, 'unknown') AS age,
     (sum(balance) * 0.00001)::numeric(20, 5) AS outstanding,
     (sum(balance_at_consideration) * 0.00001)::numeric(20, 5) AS outstanding_at_consideration,
     count(*) AS certificates
 FROM outstanding
-GROUP BY account_id, currency, class;
+LEFT JOIN (
+    VALUES
+        (1, 0, '0-30 days'),
+        (2, 31, '31-90 days'),
+        (3, 91, '91-180 days'),
+        (4, 181, '181-365 days'),
+        (5, 366, '1-2 years'),
+        (6, 731, '2-3 years'),
+        (7, 1096, 'over 3 years')
+) AS class (class, from_days, age) USING (class)
+GROUP BY account_id, currency, class.from_days, class.age;
 
 COMMENT ON VIEW {schema}.liability_aging IS
 'Grain: one row an account, currency and class of age.

@@ -12,84 +12,77 @@ SET search_path = pg_catalog, pg_temp
 SET work_mem = '1GB'
 SET jit = off
 AS $$
-    -- Certificates of which something that had happened was not known yet. Nothing is, where no time is given.
+    -- Certificates of which something that had happened was not known yet; none, where no time is given.
     WITH late AS MATERIALIZED (
         SELECT DISTINCT certificate_id
         FROM giftcert.certificate_history
         WHERE known_at < 'infinity' AND livemode = {livemode} AND occurred_at <= as_of AND received_at > known_at
     ),
 
-    -- Certificates that have moved since, or of which not all was known: the last event up to then counts.
-    unsettled AS (
-        SELECT certificate_id
-        FROM reporting_internal.certificate_digest
-        WHERE livemode = {livemode} AND updated_at > as_of
-
-        UNION ALL
-
-        SELECT certificate_id
-        FROM reporting_internal.certificate_digest
-        JOIN late USING (certificate_id)
-        WHERE livemode = {livemode} AND updated_at <= as_of
+    -- Of these, and of those that have moved since, the last event up to then counts.
+    unsettled AS MATERIALIZED (
+        SELECT
+            digest.certificate_id,
+            digest.began_at,
+            late.certificate_id IS NOT NULL AS is_late
+        FROM reporting_internal.certificate_digest AS digest
+        LEFT JOIN late USING (certificate_id)
+        WHERE digest.livemode = {livemode}
+            AND digest.began_at <= as_of
+            AND (digest.updated_at > as_of OR late.certificate_id IS NOT NULL)
     ),
 
     last_event AS (
-        SELECT DISTINCT ON (history.certificate_id)
-            history.certificate_id,
-            CASE WHEN history.deleted THEN 0 ELSE history.balance END AS balance
-        FROM giftcert.certificate_history AS history
-        JOIN unsettled USING (certificate_id)
-        WHERE history.livemode = {livemode} AND history.occurred_at <= as_of AND history.received_at <= known_at
-        ORDER BY
-            history.certificate_id,
-            history.occurred_at DESC, history.emitted_at DESC, history.kind DESC, history.event_id DESC
+        SELECT DISTINCT ON (certificate_id)
+            certificate_id,
+            CASE WHEN deleted THEN 0 ELSE balance END AS balance
+        FROM giftcert.certificate_history
+        WHERE livemode = {livemode}
+            AND occurred_at BETWEEN (SELECT min(began_at) FROM unsettled) AND as_of
+            AND received_at <= known_at
+            AND certificate_id IN (SELECT certificate_id FROM unsettled)
+            -- Else nothing is read.
+            AND EXISTS (SELECT FROM unsettled)
+        ORDER BY certificate_id, occurred_at DESC, emitted_at DESC, kind DESC, event_id DESC
     ),
 
     -- All others stand where they stand now.
     standing AS MATERIALIZED (
         SELECT
-            certificate_id,
-            account_id,
-            definition_id,
-            CASE WHEN deleted THEN 0 ELSE balance END AS balance,
-            face_value,
-            price,
-            station_currency_code,
-            display_currency_code,
-            purchase_received_at
-        FROM reporting_internal.certificate_digest
-        WHERE livemode = {livemode} AND updated_at <= as_of AND certificate_id NOT IN (SELECT certificate_id FROM late)
-
-        UNION ALL
-
-        SELECT
             digest.certificate_id,
             digest.account_id,
             digest.definition_id,
-            last_event.balance,
+            CASE
+                WHEN last_event.certificate_id IS NOT NULL THEN last_event.balance
+                WHEN NOT digest.deleted THEN digest.balance
+                ELSE 0
+            END AS balance,
             digest.face_value,
             digest.price,
             digest.station_currency_code,
             digest.display_currency_code,
-            digest.purchase_received_at
-        FROM last_event
-        JOIN reporting_internal.certificate_digest AS digest
-            ON digest.certificate_id = last_event.certificate_id AND digest.livemode = {livemode}
+            known_at < 'infinity' AND (unsettled.is_late OR digest.purchased_at > as_of) IS TRUE AS is_purchase_in_doubt
+        FROM reporting_internal.certificate_digest AS digest
+        LEFT JOIN unsettled USING (certificate_id)
+        LEFT JOIN last_event USING (certificate_id)
+        WHERE digest.livemode = {livemode}
+            AND digest.began_at <= as_of
+            AND (unsettled.certificate_id IS NULL OR last_event.certificate_id IS NOT NULL)
     ),
 
     -- Where the purchase was not known then, another created event may have been.
     known AS (
         SELECT
-            standing.certificate_id,
-            standing.account_id,
-            standing.definition_id,
-            standing.balance,
-            standing.face_value,
-            standing.price,
-            standing.station_currency_code,
-            standing.display_currency_code
+            certificate_id,
+            account_id,
+            definition_id,
+            balance,
+            face_value,
+            price,
+            station_currency_code,
+            display_currency_code
         FROM standing
-        WHERE standing.purchase_received_at <= known_at
+        WHERE NOT is_purchase_in_doubt
 
         UNION ALL
 
@@ -113,7 +106,7 @@ AS $$
             ORDER BY history.occurred_at, history.emitted_at, history.event_id
             LIMIT 1
         ) AS created ON true
-        WHERE (standing.purchase_received_at <= known_at) IS NOT TRUE
+        WHERE standing.is_purchase_in_doubt
     ),
 
     -- The rules of certificate_state, with what was known then. Of definitions and settings only the present is known.
@@ -157,6 +150,8 @@ AS $$
         LEFT JOIN giftcert.definition
             ON definition.definition_id = known.definition_id AND definition.livemode = {livemode}
         LEFT JOIN giftcert.account_currency ON account_currency.account_id = known.account_id
+        -- A fence, as in liability_current.
+        OFFSET 0
     )
 
     SELECT

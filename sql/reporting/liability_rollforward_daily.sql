@@ -1,24 +1,20 @@
 CREATE OR REPLACE VIEW {schema}.liability_rollforward_daily AS
+-- A function's result keeps no precision.
 SELECT
-    book.period AS day,
-    book.account_id,
-    book.currency,
-    book.issuing_station_id,
-    (book.opening * 0.00001)::numeric(20, 5) AS opening,
-    (book.issued * 0.00001)::numeric(20, 5) AS issued,
-    (book.adjusted_up * 0.00001)::numeric(20, 5) AS adjusted_up,
-    (book.redeemed * 0.00001)::numeric(20, 5) AS redeemed,
-    (book.adjusted_down * 0.00001)::numeric(20, 5) AS adjusted_down,
-    (book.voided * 0.00001)::numeric(20, 5) AS voided,
-    (book.closing * 0.00001)::numeric(20, 5) AS closing,
-    (
-        (
-            book.closing - book.opening
-            - book.issued - book.adjusted_up + book.redeemed + book.adjusted_down + book.voided
-        ) * 0.00001
-    )::numeric(20, 5) AS difference,
-    (book.first_seen * 0.00001)::numeric(20, 5) AS of_which_first_seen
-FROM reporting_internal.rollforward('day', {livemode}) AS book;
+    period AS day,
+    account_id,
+    currency,
+    issuing_station_id,
+    opening::numeric(20, 5),
+    issued::numeric(20, 5),
+    adjusted_up::numeric(20, 5),
+    redeemed::numeric(20, 5),
+    adjusted_down::numeric(20, 5),
+    voided::numeric(20, 5),
+    closing::numeric(20, 5),
+    difference::numeric(20, 5),
+    of_which_first_seen::numeric(20, 5)
+FROM reporting_internal.rollforward('day', {livemode}, '-infinity', 'infinity');
 
 COMMENT ON VIEW {schema}.liability_rollforward_daily IS
 'Grain: one row a day, account, currency and issuing station; every day from the station''s first to today, also those on which nothing happened, so that any sum over stations closes too.

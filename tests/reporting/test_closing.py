@@ -1,7 +1,8 @@
 """The books close: every period's opening and movements give its closing, and all ways to a balance meet."""
 
+from calendar import monthrange
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -139,6 +140,33 @@ async def test_a_certificate_or_a_history_that_stands_alone_does_not_close(conne
             "SELECT difference FROM reporting.liability_rollforward_daily WHERE difference <> 0"
         )
     }
+    period = await connections.fetch(
+        "SELECT abs(difference) AS difference FROM reporting.liability_rollforward('2026-06-01', '2026-06-30')"
+    )
     assert differences == {30}
+    assert {row["difference"] for row in period if row["difference"]} == {30}
     assert row["entity_id"] != "0" * 24
     assert "no certificate" in row["observed"] or row["expected"] == "an event in the history"
+
+
+@pytest.mark.parametrize("schema", ["reporting", "reporting_test"])
+async def test_a_month_asked_for_alone_is_the_month_that_all_months_show(year: Pool, schema: str) -> None:
+    months = await year.fetch(f"SELECT DISTINCT month FROM {schema}.liability_rollforward_monthly")  # noqa: S608
+    assert len(months) > 12
+
+    for (month,) in months:
+        last_day = month.replace(day=monthrange(month.year, month.month)[1])
+        alone = await year.fetch(f"SELECT * FROM {schema}.liability_rollforward($1, $2)", month, last_day)  # noqa: S608
+        among_all = await year.fetch(
+            f"SELECT * FROM {schema}.liability_rollforward_monthly WHERE month = $1",  # noqa: S608
+            month,
+        )
+        assert {tuple(row) for row in alone} == {tuple(row)[1:] for row in among_all}, month
+
+
+async def test_a_day_asked_for_alone_is_the_day_that_all_days_show(year: Pool) -> None:
+    for day in (date(2025, 1, 31), date(2025, 3, 9), date(2025, 11, 2), date(2025, 12, 31)):
+        alone = await year.fetch("SELECT * FROM reporting.liability_rollforward($1, $1)", day)
+        among_all = await year.fetch("SELECT * FROM reporting.liability_rollforward_daily WHERE day = $1", day)
+        assert alone
+        assert {tuple(row) for row in alone} == {tuple(row)[1:] for row in among_all}, day

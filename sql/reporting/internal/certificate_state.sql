@@ -60,6 +60,7 @@ SELECT
     coalesce(digest.price, certificate.price) AS price,
     coalesce(digest.total, certificate.total) AS total,
     coalesce(digest.created_at, digest.purchased_at) AS issued_at,
+    digest.began_at,
     digest.updated_at,
     certificate.event_id AS newest_event_id,
     digest.station_id AS issuing_station_id,
@@ -73,6 +74,4 @@ FROM reporting_internal.certificate_digest AS digest
 LEFT JOIN giftcert.certificate USING (certificate_id, livemode)
 LEFT JOIN giftcert.definition
     ON definition.definition_id = digest.definition_id AND definition.livemode = digest.livemode
-LEFT JOIN giftcert.account_currency ON account_currency.account_id = digest.account_id
--- A purchase whose certificate is missing is no certificate.
-WHERE digest.balance IS NOT NULL;
+LEFT JOIN giftcert.account_currency ON account_currency.account_id = digest.account_id;

@@ -37,15 +37,7 @@ story AS (
 named AS (
     SELECT
         story.*,
-        CASE
-            WHEN is_first AND kind = 'created' THEN 'issued'
-            WHEN is_first THEN 'opening'
-            WHEN balance_after = balance_before THEN 'unchanged'
-            WHEN deleted THEN 'voided'
-            WHEN balance_after > balance_before THEN 'adjusted_up'
-            WHEN kind = 'updated' THEN 'redeemed'
-            ELSE 'adjusted_down'
-        END AS movement
+        reporting_internal.movement_name(is_first, kind, deleted, balance_before, balance_after) AS movement
     FROM story
 )
 

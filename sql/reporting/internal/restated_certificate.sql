@@ -116,15 +116,7 @@ posted AS (
         story.*,
         balance_after::numeric - balance_before AS change,
         date_trunc('month', posting_day::timestamp)::date AS posting_month,
-        CASE
-            WHEN position = 1 AND kind = 'created' THEN 'issued'
-            WHEN position = 1 THEN 'adjusted_up'
-            WHEN balance_after = balance_before THEN 'unchanged'
-            WHEN deleted THEN 'voided'
-            WHEN balance_after > balance_before THEN 'adjusted_up'
-            WHEN kind = 'updated' THEN 'redeemed'
-            ELSE 'adjusted_down'
-        END AS movement
+        reporting_internal.movement_name(position = 1, kind, deleted, balance_before, balance_after) AS movement
     FROM story
 ),
 
@@ -176,7 +168,9 @@ SELECT
     ) AS last_received_at,
     coalesce(sum(change) FILTER (WHERE posting_month < posted.month), 0) AS opening,
     coalesce(sum(change) FILTER (WHERE movement = 'issued' AND posting_month = posted.month), 0) AS issued,
-    coalesce(sum(change) FILTER (WHERE movement = 'adjusted_up' AND posting_month = posted.month), 0) AS adjusted_up,
+    coalesce(
+        sum(change) FILTER (WHERE movement IN ('opening', 'adjusted_up') AND posting_month = posted.month), 0
+    ) AS adjusted_up,
     coalesce(-sum(change) FILTER (WHERE movement = 'redeemed' AND posting_month = posted.month), 0) AS redeemed,
     coalesce(-sum(change) FILTER (WHERE movement = 'adjusted_down' AND posting_month = posted.month), 0)
         AS adjusted_down,
