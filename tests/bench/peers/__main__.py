@@ -1,4 +1,4 @@
-"""`make bench-peers`: rates and correctness of giftledger and its peers, as markdown and JSON."""
+"""`make bench-peers`: giftledger and its peers, rates and correctness of workers and rates of ingresses."""
 
 import argparse
 import asyncio
@@ -9,10 +9,11 @@ from pathlib import Path
 from deploy.local.stack import Stack
 from tests.bench.peers import debezium, giftledger
 from tests.bench.peers.cases import answers
+from tests.bench.peers.ingress import compare
 from tests.bench.peers.peer import Peer, python
 from tests.bench.peers.rates import rates
 from tests.bench.peers.report import Report, markdown, versions
-from tests.bench.sizes import POSTGRES
+from tests.bench.sizes import FULL, POSTGRES
 from tests.bench.workload import Workload
 
 PEERS = (
@@ -42,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__)
     names = ", ".join(peer.name for peer in PEERS)
     parser.add_argument("--only", metavar="NAMES", help=f"some of {names}, separated by commas")
-    parser.add_argument("--what", choices=["rates", "cases", "all"], default="all")
+    parser.add_argument("--what", choices=["rates", "cases", "ingress", "all"], default="all")
     parser.add_argument("--events", type=int, default=400_000, help="of the rates (default 400,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which each rate is the median (default 3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -57,15 +58,17 @@ def main() -> int:
 
 
 async def _run(stack: Stack, chosen: list[Peer], given: argparse.Namespace) -> Report:
-    report = Report(versions(stack), given.events, {}, {})
-    if given.what != "cases":
+    report = Report(versions(stack), given.events, {}, {}, {})
+    if given.what in {"rates", "all"}:
         # Four events a certificate.
         workload = Workload(given.events, given.events // 4)
         report.rates.update(await rates(stack, chosen, workload, given.rounds))
-    if given.what != "rates":
+    if given.what in {"cases", "all"}:
         for peer in chosen:
             report.cases[peer.name] = await answers(stack, peer)
             sys.stderr.write(f"{peer.title}: {json.dumps(report.cases[peer.name])}\n")
+    if given.what in {"ingress", "all"}:
+        report.ingress.update(compare(stack, FULL._replace(rounds=given.rounds)))
     return report
 
 
