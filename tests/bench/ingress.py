@@ -29,8 +29,8 @@ def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
         listening(stack, "server", _plain("server")) as server,
     ):
         _, sender = start_ingress(giftledger)
-        ports = [sender.port, toolkit, server]
-        ours, with_toolkit, alone = loads(giftledger.environment, ports, sizes)
+        ports = {"ingress": sender.port, "toolkit": toolkit, "server": server}
+        ours, with_toolkit, alone = loads(giftledger.environment, ports, sizes).values()
     connections = f"{sizes.connections} connections"
     yield _figure("ingress ÷ same server and toolkit without Kafka", ours, with_toolkit, "rate", at_least(0.5))
     yield _figure("ingress ÷ same server alone without Kafka", ours, alone, "rate")
@@ -56,13 +56,15 @@ def listening(
         process.terminate()
 
 
-def loads(environment: Mapping[str, str], ports: Sequence[int], sizes: Sizes) -> Iterator[list[Loaded]]:
+def loads(environment: Mapping[str, str], ports: Mapping[str, int], sizes: Sizes) -> dict[str, list[Loaded]]:
     """Load every server in every round, each alone; give the rounds of each."""
-    rounds = [
-        [run_load(environment, port, sizes.connections, seconds=sizes.seconds, seed=seed) for port in ports]
-        for seed in range(sizes.rounds)
-    ]
-    return map(list, zip(*rounds, strict=True))
+    loaded: dict[str, list[Loaded]] = {name: [] for name in ports}
+    for seed in range(sizes.rounds):
+        for name, port in ports.items():
+            taken = run_load(environment, port, sizes.connections, seconds=sizes.seconds, seed=seed)
+            sys.stderr.write(f"{name}: {taken.rate:,.0f} requests/s\n")
+            loaded[name].append(taken)
+    return loaded
 
 
 def run_load(

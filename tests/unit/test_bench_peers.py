@@ -4,6 +4,8 @@ import json
 
 from consumer.decode import decode
 from deploy.local.processes import Process
+from tests.bench.load import Loaded
+from tests.bench.peers.ingress import Served
 from tests.bench.peers.peer import Peer, Scene
 from tests.bench.peers.report import Report, markdown
 from tests.bench.peers.rows import Row
@@ -36,4 +38,14 @@ def test_a_rate_is_the_median_of_its_rounds_and_compared_with_giftledger() -> No
     assert markdown(report, peers).splitlines()[-2:] == [
         "| giftledger | 100 | 50 300 100 | 1.00 |  |",
         "| Other | 40 | 40 10 80 | 2.50 | ≥ 3 |",
+    ]
+
+
+def test_an_ingress_is_compared_with_giftledgers_and_its_times_are_medians_too() -> None:
+    ours = Served([Loaded(300, 0.002, 0.02), Loaded(100, 0.004, 0.01), Loaded(200, 0.003, 0.03)], "503 after 5.0 s")
+    other = Served([Loaded(50, 0.01, 0.1)], "none within 30 s")
+    report = Report({}, 0, {}, {}, {"giftledger": ours, "Other": other})
+    assert markdown(report, []).splitlines()[-2:] == [
+        "| giftledger | 200 | 300 100 200 | 1.00 | 3.0 | 20.0 | 503 after 5.0 s |",
+        "| Other | 50 | 50 | 4.00 | 10.0 | 100.0 | none within 30 s |",
     ]

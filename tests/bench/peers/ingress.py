@@ -1,7 +1,7 @@
 """Ingress: giftledger's beside a FastAPI application that does the same, on the same server, before the same Kafka."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -36,17 +36,18 @@ def compare(stack: Stack, sizes: Sizes) -> dict[str, Served]:
         with listening(stack, "fastapi", [PYTHON.absolute(), *FASTAPI.split()], environment) as port:
             _, ours = start_ingress(giftledger)
             senders = {"giftledger": ours, "FastAPI": Sender(port)}
-            rounds = loads(giftledger.environment, [sender.port for sender in senders.values()], sizes)
-            served = map(Served, rounds, _while_frozen(stack, list(senders.values())))
-            return dict(zip(senders, served, strict=True))
+            ports = {name: sender.port for name, sender in senders.items()}
+            rounds = loads(giftledger.environment, ports, sizes)
+            frozen = _while_frozen(stack, senders)
+    return {name: Served(rounds[name], frozen[name]) for name in senders}
 
 
-def _while_frozen(stack: Stack, senders: Sequence[Sender]) -> list[str]:
+def _while_frozen(stack: Stack, senders: Mapping[str, Sender]) -> dict[str, str]:
     """Post to all at the same time while Kafka keeps its connections and answers nothing."""
     stack.kafka.pause()
     try:
         with ThreadPoolExecutor() as threads:
-            return list(threads.map(_answer, senders))
+            return dict(zip(senders, threads.map(_answer, senders.values()), strict=True))
     finally:
         stack.kafka.resume()
 
