@@ -1,10 +1,14 @@
 """What the peers of the benchmark get is what giftledger gets, and their figures stand beside ours."""
 
 import json
+from argparse import ArgumentTypeError
+
+import pytest
 
 from consumer.decode import decode
 from deploy.local.processes import Process
 from tests.bench.load import Loaded
+from tests.bench.peers.__main__ import chosen
 from tests.bench.peers.ingress import Served
 from tests.bench.peers.peer import Peer, Scene
 from tests.bench.peers.report import Report, markdown
@@ -27,6 +31,11 @@ def test_the_copy_for_debezium_holds_the_rows_that_giftledger_decodes() -> None:
 def test_poison_stays_poison_in_the_copy() -> None:
     poison = as_published(b"{")
     assert as_row(poison) == poison
+
+
+def test_a_peer_that_does_not_exist_is_refused_instead_of_left_out() -> None:
+    with pytest.raises(ArgumentTypeError, match="no peer is called faststream"):
+        chosen("giftledger,faststream")
 
 
 def test_a_rate_is_the_median_of_its_rounds_and_compared_with_giftledger() -> None:
