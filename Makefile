@@ -69,7 +69,7 @@ $(PEERS_READY): deploy/requirements/peers.txt
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-bench-peers: $(READY) $(PEERS_READY) ## Measure FastStream, Quix Streams and Debezium on the worker's topic (ARGUMENTS=--help)
+bench-peers: $(READY) $(PEERS_READY) ## Measure peers of the worker and of the ingress (ARGUMENTS=--help)
 	@$(BIN)/python -m tests.bench.peers $(ARGUMENTS)
 
 licences: $(READY) ## Write deploy/LICENCES.md: what the dependencies at run time are licensed under

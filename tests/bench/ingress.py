@@ -7,9 +7,10 @@ server alone stands beside it.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from os import environ
+from pathlib import Path
 
 from deploy.local.stack import Stack
 from deploy.local.waiting import accepts, free_port
@@ -21,30 +22,49 @@ from tests.services import start_ingress
 
 
 def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
-    """Measure all three in every round, each alone under load."""
-    with deployed(stack) as giftledger, ExitStack() as ends:
+    """Measure all three."""
+    with (
+        deployed(stack) as giftledger,
+        listening(stack, "toolkit", _plain("toolkit")) as toolkit,
+        listening(stack, "server", _plain("server")) as server,
+    ):
         _, sender = start_ingress(giftledger)
-        ports = {"ours": sender.port, **{name: _plain(stack, name, ends) for name in ("toolkit", "server")}}
-        loaded: dict[str, list[Loaded]] = {name: [] for name in ports}
-        for seed in range(sizes.rounds):
-            for name, port in ports.items():
-                loaded[name].append(
-                    run_load(giftledger.environment, port, sizes.connections, seconds=sizes.seconds, seed=seed)
-                )
-    ours, toolkit, server = loaded.values()
+        ports = {"ingress": sender.port, "toolkit": toolkit, "server": server}
+        ours, with_toolkit, alone = loads(giftledger.environment, ports, sizes).values()
     connections = f"{sizes.connections} connections"
-    yield _figure("ingress ÷ same server and toolkit without Kafka", ours, toolkit, "rate", at_least(0.5))
-    yield _figure("ingress ÷ same server alone without Kafka", ours, server, "rate")
-    yield _figure(f"ingress p50, {connections}", ours, toolkit, "p50")
-    yield _figure(f"ingress p99, {connections}", ours, toolkit, "p99")
+    yield _figure("ingress ÷ same server and toolkit without Kafka", ours, with_toolkit, "rate", at_least(0.5))
+    yield _figure("ingress ÷ same server alone without Kafka", ours, alone, "rate")
+    yield _figure(f"ingress p50, {connections}", ours, with_toolkit, "p50")
+    yield _figure(f"ingress p99, {connections}", ours, with_toolkit, "p99")
 
 
-def _plain(stack: Stack, name: str, ends: ExitStack) -> int:
+def _plain(name: str) -> list[str]:
+    return [sys.executable, "-m", "tests.bench.plain", name]
+
+
+@contextmanager
+def listening(
+    stack: Stack, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+) -> Iterator[int]:
+    """Run a server, whose last argument is its port, while the block runs; give the port."""
     port = free_port()
-    process = stack.run(name, [sys.executable, "-m", "tests.bench.plain", name, str(port)])
-    ends.callback(process.terminate)
-    process.wait_until(lambda: accepts(port), f"a connection to port {port}")
-    return port
+    process = stack.run(name, [*command, str(port)], environment)
+    try:
+        process.wait_until(lambda: accepts(port), f"a connection to port {port}")
+        yield port
+    finally:
+        process.terminate()
+
+
+def loads(environment: Mapping[str, str], ports: Mapping[str, int], sizes: Sizes) -> dict[str, list[Loaded]]:
+    """Load every server in every round, each alone; give the rounds of each."""
+    loaded: dict[str, list[Loaded]] = {name: [] for name in ports}
+    for seed in range(sizes.rounds):
+        for name, port in ports.items():
+            taken = run_load(environment, port, sizes.connections, seconds=sizes.seconds, seed=seed)
+            sys.stderr.write(f"{name}: {taken.rate:,.0f} requests/s\n")
+            loaded[name].append(taken)
+    return loaded
 
 
 def run_load(

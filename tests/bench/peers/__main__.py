@@ -1,4 +1,4 @@
-"""`make bench-peers`: rates and correctness of giftledger and its peers, as markdown and JSON."""
+"""`make bench-peers`: giftledger and its peers, rates and correctness of workers and rates of ingresses."""
 
 import argparse
 import asyncio
@@ -9,10 +9,11 @@ from pathlib import Path
 from deploy.local.stack import Stack
 from tests.bench.peers import debezium, giftledger
 from tests.bench.peers.cases import answers
+from tests.bench.peers.ingress import compare
 from tests.bench.peers.peer import Peer, python
 from tests.bench.peers.rates import rates
 from tests.bench.peers.report import Report, markdown, versions
-from tests.bench.sizes import POSTGRES
+from tests.bench.sizes import FULL, POSTGRES
 from tests.bench.workload import Workload
 
 PEERS = (
@@ -41,31 +42,46 @@ PEERS = (
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__)
     names = ", ".join(peer.name for peer in PEERS)
-    parser.add_argument("--only", metavar="NAMES", help=f"some of {names}, separated by commas")
-    parser.add_argument("--what", choices=["rates", "cases", "all"], default="all")
+    parser.add_argument(
+        "--only",
+        metavar="NAMES",
+        type=chosen,
+        default=PEERS,
+        help=f"of the workers, some of {names}, separated by commas",
+    )
+    parser.add_argument("--what", choices=["rates", "cases", "ingress", "all"], default="all")
     parser.add_argument("--events", type=int, default=400_000, help="of the rates (default 400,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which each rate is the median (default 3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     given = parser.parse_args()
-    chosen = [peer for peer in PEERS if not given.only or peer.name in given.only.split(",")]
     with Stack(broker="apache", postgres_settings=POSTGRES) as stack:
-        report = asyncio.run(_run(stack, chosen, given))
+        report = asyncio.run(_run(stack, given))
     print(markdown(report, PEERS))  # noqa: T201 - the command's output
     if given.json:
         given.json.write_text(json.dumps(report._asdict(), indent=1))
     return 0
 
 
-async def _run(stack: Stack, chosen: list[Peer], given: argparse.Namespace) -> Report:
-    report = Report(versions(stack), given.events, {}, {})
-    if given.what != "cases":
+def chosen(names: str) -> list[Peer]:
+    """Find peers by their names, separated by commas. Raises ArgumentTypeError."""
+    known = {peer.name: peer for peer in PEERS}
+    if unknown := [name for name in names.split(",") if name not in known]:
+        raise argparse.ArgumentTypeError(f"no peer is called {', '.join(unknown)}")
+    return [known[name] for name in names.split(",")]
+
+
+async def _run(stack: Stack, given: argparse.Namespace) -> Report:
+    report = Report(versions(stack), given.events, {}, {}, {})
+    if given.what in {"rates", "all"}:
         # Four events a certificate.
         workload = Workload(given.events, given.events // 4)
-        report.rates.update(await rates(stack, chosen, workload, given.rounds))
-    if given.what != "rates":
-        for peer in chosen:
+        report.rates.update(await rates(stack, given.only, workload, given.rounds))
+    if given.what in {"cases", "all"}:
+        for peer in given.only:
             report.cases[peer.name] = await answers(stack, peer)
             sys.stderr.write(f"{peer.title}: {json.dumps(report.cases[peer.name])}\n")
+    if given.what in {"ingress", "all"}:
+        report.ingress.update(compare(stack, FULL._replace(rounds=given.rounds)))
     return report
 
 

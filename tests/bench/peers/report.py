@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -11,18 +11,21 @@ from typing import NamedTuple
 
 from deploy.local.processes import output_of
 from deploy.local.stack import Stack
+from tests.bench.peers.ingress import Served
 from tests.bench.peers.peer import PYTHON, Peer
 
 HERE = Path(__file__).parent
+PACKAGES = ("faststream", "aiokafka", "asyncpg", "quixstreams", "confluent-kafka", "fastapi", "uvicorn")
 
 
 class Report(NamedTuple):
-    """Rates in events a second, one a round; cases as words."""
+    """Rates in events a second, one a round; cases as words; of each ingress what it took."""
 
     versions: dict[str, str]
     events: int
     rates: dict[str, list[float]]
     cases: dict[str, dict[str, str]]
+    ingress: dict[str, Served]
 
 
 def versions(stack: Stack) -> dict[str, str]:
@@ -37,7 +40,7 @@ def versions(stack: Stack) -> dict[str, str]:
         "Kafka": stack.kafka.name,
         "Postgres": stack.postgres.name,
         "Debezium": debezium[1] if debezium else "?",
-        **{name: packages[name] for name in ("faststream", "aiokafka", "asyncpg", "quixstreams", "confluent-kafka")},
+        **{name: packages[name] for name in PACKAGES},
     }
 
 
@@ -47,6 +50,8 @@ def markdown(report: Report, peers: Sequence[Peer]) -> str:
         tables.append(_rates(report, [peer for peer in peers if peer.name in report.rates]))
     if report.cases:
         tables.append(_cases(report, [peer for peer in peers if peer.name in report.cases]))
+    if report.ingress:
+        tables.append(_ingress(report.ingress))
     return "\n\n".join(tables)
 
 
@@ -55,14 +60,12 @@ def _versions(report: Report) -> str:
 
 
 def _rates(report: Report, peers: Sequence[Peer]) -> str:
-    own = report.rates.get("giftledger")
+    own = report.rates.get("giftledger", [])
     lines = ["| | events/s, median | all rounds | giftledger ÷ it | goal |", "|---|---:|---|---:|---:|"]
     for peer in peers:
         rounds = report.rates[peer.name]
-        ratio = f"{median(own) / median(rounds):.2f}" if own else ""
         goal = f"≥ {peer.goal:g}" if peer.goal else ""
-        each = " ".join(f"{rate:,.0f}" for rate in rounds)
-        lines.append(f"| {peer.title} | {median(rounds):,.0f} | {each} | {ratio} | {goal} |")
+        lines.append(f"| {peer.title} | {_compared(rounds, own)} | {goal} |")
     return "\n".join(lines)
 
 
@@ -74,3 +77,22 @@ def _cases(report: Report, peers: Sequence[Peer]) -> str:
         for case in report.cases[peers[0].name]
     ]
     return "\n".join(lines)
+
+
+def _ingress(ingress: Mapping[str, Served]) -> str:
+    lines = [
+        "| | requests/s, median | all rounds | giftledger ÷ it | p50, ms | p99, ms | answer while Kafka is frozen |",
+        "|---|---:|---|---:|---:|---:|---|",
+    ]
+    own = [loaded.rate for loaded in ingress["giftledger"].rounds]
+    for name, served in ingress.items():
+        rates, p50, p99 = zip(*served.rounds, strict=True)
+        times = " | ".join(f"{1000 * median(seconds):.1f}" for seconds in (p50, p99))
+        lines.append(f"| {name} | {_compared(rates, own)} | {times} | {served.frozen} |")
+    return "\n".join(lines)
+
+
+def _compared(rates: Sequence[float], own: Sequence[float]) -> str:
+    each = " ".join(f"{rate:,.0f}" for rate in rates)
+    ratio = f"{median(own) / median(rates):.2f}" if own else ""
+    return f"{median(rates):,.0f} | {each} | {ratio}"
