@@ -170,3 +170,33 @@ async def test_a_day_asked_for_alone_is_the_day_that_all_days_show(year: Pool) -
         among_all = await year.fetch("SELECT * FROM reporting.liability_rollforward_daily WHERE day = $1", day)
         assert alone
         assert {tuple(row) for row in alone} == {tuple(row)[1:] for row in among_all}, day
+
+
+async def test_a_period_begins_and_ends_by_the_clock_of_each_station(connections: Pool) -> None:
+    """By UTC, February begins in Auckland at 11:00 of 31 January, in Toronto at 05:00 of the 1st."""
+
+    def at(zone: str, month: int, day: int, hour: int) -> dict[str, Any]:
+        happened = datetime(2025, month, day, hour, tzinfo=UTC)
+        station = {"stationId": zone, "timeZone": zone, "primaryCurrencyCode": "CAD"}
+        return {"updatedAt": {"value": happened.isoformat(), "offset": 0}, "shiftLocation": station}
+
+    auckland, toronto = "Pacific/Auckland", "America/Toronto"
+    bodies = [
+        bought(5_000_000, _id="a" * 24, **at(auckland, 1, 31, 12)),
+        bought(5_000_000, _id="b" * 24, **at(toronto, 1, 10, 17)),
+        paid_with(4_000_000, _id="b" * 24, **at(toronto, 2, 1, 4)),
+        paid_with(2_000_000, _id="b" * 24, **at(toronto, 2, 1, 6)),
+    ]
+    await load(connections, [Delivery(body, datetime(2025, 2, 2, tzinfo=UTC)) for body in bodies])
+
+    january, february = [
+        {
+            row["issuing_station_id"]: tuple(
+                int(row[name]) for name in ("opening", "issued", "redeemed", "closing", "difference")
+            )
+            for row in await connections.fetch("SELECT * FROM reporting.liability_rollforward($1, $2)", *days)
+        }
+        for days in ((date(2025, 1, 1), date(2025, 1, 31)), (date(2025, 2, 1), date(2025, 2, 28)))
+    ]
+    assert january == {toronto: (0, 50, 10, 40, 0)}
+    assert february == {auckland: (0, 50, 0, 50, 0), toronto: (40, 0, 20, 20, 0)}

@@ -117,3 +117,16 @@ async def test_the_books_of_a_certificate_run_forward_across_time_zones(connecti
     assert [(row["local_day"].day, row["posting_day"].day) for row in rows] == [(2, 2), (1, 2)]
     lowest = await connections.fetchval("SELECT min(closing) FROM reporting.liability_rollforward_daily")
     assert lowest == 10
+
+
+async def test_a_purchase_that_is_dated_later_and_was_not_known_leaves_the_consideration_alone(
+    connections: Pool,
+) -> None:
+    dated_later = Delivery(bought(5_000_000, price=2_500_000, **on(10, month=4)), at(10, month=4))
+    question = "SELECT outstanding_at_consideration FROM reporting.liability_as_of($1, $2)"
+    march_ends = datetime(2025, 4, 1, 5, tzinfo=UTC)
+
+    await load(connections, [SECOND, dated_later])
+
+    assert await connections.fetchval(question, march_ends, march_ends) == 10
+    assert await connections.fetchval(question, march_ends, at(11, month=4)) == 5
