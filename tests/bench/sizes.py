@@ -30,7 +30,7 @@ FULL = Sizes(
     probes=300,
     ledger=10_000_000,
     certificates=2_000_000,
-    growth_events=100_000,
+    growth_events=200_000,
     small_backlog=100_000,
     large_backlog=1_000_000,
 )
