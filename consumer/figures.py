@@ -22,13 +22,24 @@ TIMEOUT_SECONDS = 300.0
 
 
 async def watch_figures(
-    pool: Pool, is_mine: Callable[[], bool], *, interval: float = INTERVAL_SECONDS, turn: float = TURN_SECONDS
+    pool: Pool,
+    is_mine: Callable[[], bool],
+    is_behind: Callable[[], bool],
+    *,
+    interval: float = INTERVAL_SECONDS,
+    turn: float = TURN_SECONDS,
 ) -> None:
-    """Look at the reports every ``interval`` seconds while ``is_mine``; for ever. A failure is logged, not raised."""
+    """Look at the reports every ``interval`` seconds while ``is_mine``; for ever. A failure is logged, not raised.
+
+    A backlog goes first, for one more ``interval`` at most. In the midst of it the reports show no time that ever was,
+    and a look at a long history takes half of what a worker has: a core, and by its snapshot the room that an update
+    of a certificate finds on its page.
+    """
     while True:
+        await asyncio.sleep(turn)  # a backlog shows in the first batches
+        await _sleep(interval, lambda: is_mine() and is_behind(), turn)
         if not is_mine():
             _forget()
-            await asyncio.sleep(turn)
             continue
         try:
             async with pool.acquire() as connection:
@@ -43,6 +54,8 @@ async def look(connection: Connection) -> None:
     """Read both figures in one snapshot, and set the metrics."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_SECONDS:.0f}s'")
+        # Nobody waits for it: one core, and the others are the workers'.
+        await connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         exceptions = await connection.fetch(statement("figures/exceptions"), timeout=TIMEOUT_SECONDS)
         differences = await connection.fetch(statement("figures/differences"), timeout=TIMEOUT_SECONDS)
     _forget()
@@ -52,9 +65,9 @@ async def look(connection: Connection) -> None:
         metrics.rollforward_difference.labels(currency).set(difference)
 
 
-async def _sleep(seconds: float, is_mine: Callable[[], bool], turn: float) -> None:
-    """Sleep, but not on when it is another worker's turn."""
-    while seconds > 0 and is_mine():
+async def _sleep(seconds: float, while_: Callable[[], bool], turn: float) -> None:
+    """Sleep for ``seconds``, but only for as long as a condition holds."""
+    while seconds > 0 and while_():
         await asyncio.sleep(min(seconds, turn))
         seconds -= turn
 

@@ -131,13 +131,17 @@ class Group:
         self._begin(self._held.records)
         return self._held.records
 
+    @property
+    def behind(self) -> bool:
+        """Whether the batch in hand shows a backlog."""
+        return self._shows_backlog(self._held)
+
     async def read_ahead(self) -> list[Record]:
         """Take what has come already for the next fetch, while the batch in hand is on its way to the database.
 
         Only where there is a backlog: else what comes until the next fetch is one batch, and waits less.
         """
-        backlog = self._shows_backlog(self._held)
-        while backlog and (room := self._max_records - len(self._early.records)) > 0:
+        while self.behind and (room := self._max_records - len(self._early.records)) > 0:
             polled = await self._poll(0, min(room, POLLED_AT_ONCE))
             if not polled.records:
                 break

@@ -210,7 +210,7 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
         await _first_of(
             worker.run(life.stop),
             watch(group, worker.patience, connections, settings.worker_stall_seconds),
-            watch_figures(connections, lambda: first in group.consumer.assignment()),
+            watch_figures(connections, lambda: first in group.consumer.assignment(), lambda: group.behind),
         )
     finally:
         await group.leave()

@@ -19,25 +19,32 @@ from tests.bench.report import Figure, at_least, at_most, median
 from tests.bench.sizes import Sizes
 from tests.bench.workload import Workload, fill
 
+TABLES = "webhook_attempt, certificate, certificate_history, reporting_internal.certificate_digest"
 FILL = Path(__file__).with_name("growth.sql").read_text(encoding="utf-8")
 
 
 def tables(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
-    """Drain the same topics into empty tables and into full ones, in turn; each topic has events of its own."""
+    """Drain the same topics into empty tables and into full ones, in turn; each topic has events of its own.
+
+    The first drain into the full tables stands beside the figure and not in it: they were filled and checkpointed a
+    moment ago, so it reads every page of an index for the first time, and logs it whole. A database that grew to this
+    size under a worker has done so long since.
+    """
     with ExitStack() as deployments:
         full = deployments.enter_context(deployed(stack))
         asyncio.run(_grow(full, sizes))
+        url = full.environment["DATABASE_URL"]
         rates: tuple[list[float], list[float]] = ([], [])
-        for seed in range(sizes.rounds):
+        for seed in range(1 + sizes.rounds):
             topics = deployments.enter_context(deployed(stack))
             _fill(topics, sizes.growth_events, seed)
-            rates[1].append(drain(topics, sizes.growth_events).rate)
-            url = full.environment["DATABASE_URL"]
-            rates[0].append(
-                drain(Giftledger(stack, {**topics.environment, "DATABASE_URL": url}), sizes.growth_events).rate
-            )
+            for kept, database in zip(rates, (url, topics.environment["DATABASE_URL"]), strict=True):
+                drained = Giftledger(stack, {**topics.environment, "DATABASE_URL": database})
+                kept.append(drain(drained, sizes.growth_events).rate)
+    (first, *ours), (_, *baseline) = rates
     name = f"apply at {sizes.ledger:,} ledger rows ÷ empty"
-    yield Figure(name, "events/s", median(rates[0]), median(rates[1]), at_least(0.85))
+    remark = f"the first drain after the fill: {first:,.0f}"
+    yield Figure(name, "events/s", median(ours), median(baseline), at_least(0.85), remark=remark)
 
 
 def backlog(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
@@ -60,7 +67,7 @@ def _fill(giftledger: Giftledger, events: int, seed: int = 1) -> None:
 
 
 async def _grow(giftledger: Giftledger, sizes: Sizes) -> None:
-    """Fill the tables in SQL, with rows as wide as real ones, and vacuum them as they would have been by then."""
+    """Fill the tables in SQL, with rows as wide as real ones, and vacuum and freeze them, as years would have."""
     (example,) = islice(Workload(1, 1), 1)
     data = bytes(msgspec.json.decode(example.value, type=EnvelopeData).data).decode()
     async with pool(load(giftledger.environment)) as connections, connections.acquire() as connection:
@@ -69,7 +76,11 @@ async def _grow(giftledger: Giftledger, sizes: Sizes) -> None:
         await connection.execute(
             "SELECT pg_temp.fill($1, $2, $3)", sizes.certificates, sizes.ledger, data, timeout=1200
         )
-        await connection.execute("VACUUM ANALYZE webhook_attempt, certificate, certificate_history", timeout=1200)
+        # Counted later than they are vacuumed, the rows would call for autovacuum, in the midst of a drain.
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        # The fill wrote each digest twice in one transaction; a worker's next batch takes the room of the first.
+        await connection.execute("VACUUM FULL reporting_internal.certificate_digest", timeout=1200)
+        await connection.execute(f"VACUUM (FREEZE, ANALYZE) {TABLES}", timeout=1200)
         await connection.execute("CHECKPOINT", timeout=300)
 
 

@@ -7,6 +7,8 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
+from consumer import metrics
+from consumer.bounds import running
 from consumer.database import Pool, pool
 from consumer.figures import look, watch_figures
 from consumer.settings import load
@@ -25,6 +27,12 @@ def metric(name: str) -> dict[str, float]:
     }
 
 
+@pytest.fixture(autouse=True)
+def nothing_shown() -> None:
+    metrics.rollforward_difference.clear()
+    metrics.data_quality_exceptions.clear()
+
+
 @pytest.fixture
 async def books(connections: Pool) -> None:
     """Load a certificate in CAD whose balance once rose."""
@@ -38,6 +46,10 @@ async def books(connections: Pool) -> None:
     ]
     async with connections.acquire() as connection:
         await apply(connection, [event(body) for body in bodies])
+
+
+async def shown() -> bool:
+    return bool(metric("giftcert_rollforward_difference"))
 
 
 @pytest.fixture
@@ -58,23 +70,42 @@ async def test_a_worker_may_read_the_figures_and_they_become_metrics(writer_url:
 @pytest.mark.usefixtures("books")
 async def test_only_the_worker_whose_turn_it_is_shows_them(connections: Pool) -> None:
     turn = False
-    task = asyncio.create_task(watch_figures(connections, lambda: turn, interval=60, turn=0.01))
-
-    async def shown() -> bool:
-        return bool(metric("giftcert_rollforward_difference"))
 
     async def hidden() -> bool:
         return not await shown()
 
-    try:
+    async with running(watch_figures(connections, lambda: turn, lambda: False, interval=60, turn=0.01)):
         await until(hidden, "no figures while it is another's turn")
         turn = True
         await until(shown, "figures")
         turn = False
         await until(hidden, "no figures after the turn")
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
+
+
+@pytest.mark.usefixtures("books")
+async def test_a_backlog_goes_first(connections: Pool) -> None:
+    asked = 0
+    backlog = True
+
+    def is_behind() -> bool:
+        nonlocal asked
+        asked += 1
+        return backlog
+
+    async def asked_often() -> bool:
+        return asked > 50
+
+    async with running(watch_figures(connections, lambda: True, is_behind, interval=60, turn=0.01)):
+        await until(asked_often, "questions after the backlog")
+        assert not await shown()
+        backlog = False
+        await until(shown, "figures after the backlog")
+
+
+@pytest.mark.usefixtures("books")
+async def test_a_backlog_without_end_does_not_keep_them_away(connections: Pool) -> None:
+    async with running(watch_figures(connections, lambda: True, lambda: True, interval=0.05, turn=0.01)):
+        await until(shown, "figures in spite of the backlog")
 
 
 async def test_a_database_that_is_away_does_not_end_the_worker(connections: Pool) -> None:
@@ -82,9 +113,7 @@ async def test_a_database_that_is_away_does_not_end_the_worker(connections: Pool
         await connection.execute("DROP VIEW reporting.data_quality_exceptions")
         with pytest.raises(asyncpg.UndefinedTableError):
             await look(connection)
-    task = asyncio.create_task(watch_figures(connections, lambda: True, interval=0.05, turn=0.01))
-    await asyncio.sleep(0.3)
-    assert not task.done()
-    assert metric("giftcert_rollforward_difference") == {}
-    task.cancel()
-    await asyncio.wait({task})
+    async with running(watch_figures(connections, lambda: True, lambda: False, interval=0.05, turn=0.01)) as (task,):
+        await asyncio.sleep(0.3)
+        assert not task.done()
+        assert metric("giftcert_rollforward_difference") == {}
