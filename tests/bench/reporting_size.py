@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from consumer import reporting
 from consumer.apply import apply
 from consumer.database import SCHEMA, Connection, create_staging
 from consumer.decode import decode
@@ -200,10 +201,14 @@ def commit() -> str:
 async def generate(connection: Connection, certificates: int) -> None:
     """Fill the tables, and let vacuum do what it does after such a load."""
     await connection.execute("SET work_mem = '512MB'")
+    # Digests are made at the end, as after a rebuild: the history is written before its certificates here.
+    for table in ("certificate", "certificate_history"):
+        await connection.execute(f"DROP TRIGGER digest_insert ON {table}")
     await connection.execute(DEFINITIONS)
     await connection.execute(f"PREPARE history(integer) AS {HISTORY}")
     await connection.execute(f"EXECUTE history({certificates})")
     await connection.execute(CERTIFICATES)
+    await reporting.install(connection)
     await connection.execute("RESET work_mem")
     await connection.execute(
         "VACUUM ANALYZE giftcert.certificate, giftcert.certificate_history, giftcert.definition,"
