@@ -172,6 +172,10 @@ async def test_a_day_asked_for_alone_is_the_day_that_all_days_show(year: Pool) -
         assert {tuple(row) for row in alone} == {tuple(row)[1:] for row in among_all}, day
 
 
+async def test_a_period_that_ends_before_it_begins_has_no_figures(year: Pool) -> None:
+    assert await year.fetch("SELECT * FROM reporting.liability_rollforward('2025-09-30', '2025-09-01')") == []
+
+
 async def test_a_period_begins_and_ends_by_the_clock_of_each_station(connections: Pool) -> None:
     """By UTC, February begins in Auckland at 11:00 of 31 January, in Toronto at 05:00 of the 1st."""
 

@@ -190,7 +190,7 @@ AS $$
 
         SELECT book, first_day
         FROM book
-        WHERE grain = 'span' AND (is_open OR closing <> 0)
+        WHERE grain = 'span' AND first_day <= last_day AND (is_open OR closing <> 0)
     ),
 
     periods AS (
