@@ -130,3 +130,15 @@ async def test_a_purchase_that_is_dated_later_and_was_not_known_leaves_the_consi
 
     assert await connections.fetchval(question, march_ends, march_ends) == 10
     assert await connections.fetchval(question, march_ends, at(11, month=4)) == 5
+
+
+async def test_a_resend_that_arrived_earlier_shows_that_the_purchase_was_known_earlier(connections: Pool) -> None:
+    body = bought(5_000_000, price=2_500_000, **on(10, month=1))
+    question = "SELECT outstanding, outstanding_at_consideration FROM reporting.liability_as_of($1, $1)"
+    january_ends = datetime(2025, 2, 1, 5, tzinfo=UTC)
+
+    await load(connections, [Delivery(body, at(10, month=3))])
+    assert await connections.fetch(question, january_ends) == []
+
+    await load(connections, [Delivery({**body, "attemptId": "again"}, at(10, month=1))])
+    assert [tuple(row) for row in await connections.fetch(question, january_ends)] == [(50, 25)]
