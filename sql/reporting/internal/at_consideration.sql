@@ -5,7 +5,7 @@ RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN face_value IS NULL OR face_value = 0 OR price IS NULL OR price = face_value THEN balance
-    -- Exact too, and of a fifth of the price: the product is less than a bigint may be.
+    -- The same in integers, which is cheaper: here the product fits a bigint.
     WHEN balance BETWEEN 0 AND 3000000000 AND price BETWEEN 0 AND 3000000000 AND face_value BETWEEN 1 AND 3000000000
         THEN (balance * price + face_value / 2) / face_value
     ELSE round(balance::numeric * price / face_value)
