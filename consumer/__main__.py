@@ -1,55 +1,28 @@
-"""The command line: the only place where the parts are put together."""
+"""The command line: the only place where the rooms are put together. A command says its options and calls its room."""
 
 import asyncio
-import re
 import sys
-from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from consumer import log
-from consumer.errors import Fatal, Unavailable
-from consumer.settings import Settings, SettingsError, load
+from consumer.common import log
+from consumer.common.errors import Fatal, Unavailable
+from consumer.common.settings import Settings, SettingsError, load
+from consumer.operate.options import Place, letter_filter
 
 if TYPE_CHECKING:
-    from consumer.check import Role
+    from consumer.operate.check import Role
 
 
 class Failure(click.ClickException):
     """Something went wrong that the message explains: exit 1."""
 
     exit_code = 1
-
-
-class Instant(click.ParamType[datetime]):
-    """A time as ISO 8601, in UTC unless it says otherwise."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read the time, or say that it is none."""
-        try:
-            given = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-06-01T12:00", param, ctx)
-        return given if given.tzinfo else given.replace(tzinfo=UTC)
-
-
-class Place(click.ParamType[str]):
-    """A dead letter's place in its topic."""
-
-    name = "place"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read the place, or say that it is none."""
-        if not re.fullmatch("[0-9]+:[0-9]+", value):
-            self.fail(f"{value!r} is not a place such as 3:1042", param, ctx)
-        return str(value)
 
 
 def command(main: Callable[..., None]) -> Callable[..., None]:
@@ -66,10 +39,10 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
         except (Fatal, Unavailable) as error:
             raise Failure(str(error)) from None
         except KafkaConnectionError:
-            from consumer.cause import kafka_cause
-            from consumer.kafka import connection_options
+            from consumer.common.diagnosis import diagnose_kafka
+            from consumer.kafka.options import connection_options
 
-            raise Failure(f"Kafka at {asyncio.run(kafka_cause(connection_options(settings)))}") from None
+            raise Failure(f"Kafka at {asyncio.run(diagnose_kafka(connection_options(settings)))}") from None
         except KafkaError as error:
             raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {error}") from None
 
@@ -89,8 +62,8 @@ def main() -> None:
 @command
 def ingress(settings: Settings) -> None:
     """Serve POST /webhooks: verify the sender, publish to Kafka, answer."""
-    from consumer.ingress import run_ingress
-    from consumer.service import run
+    from consumer.common.service import run
+    from consumer.ingress.app import run_ingress
 
     run(lambda stop: run_ingress(settings, stop))
 
@@ -99,8 +72,8 @@ def ingress(settings: Settings) -> None:
 @command
 def worker(settings: Settings) -> None:
     """Apply the topics' events to Postgres, as one member of the consumer group."""
-    from consumer.service import run
-    from consumer.worker import run_worker
+    from consumer.common.service import run
+    from consumer.worker.worker import run_worker
 
     run(lambda stop: run_worker(settings, stop))
 
@@ -109,7 +82,7 @@ def worker(settings: Settings) -> None:
 @command
 def migrate(settings: Settings) -> None:
     """Bring the database to this version's tables, roles and reports. Safe to repeat."""
-    from consumer.migrate import migrate
+    from consumer.postgres.migrate import migrate
 
     asyncio.run(migrate(settings))
     click.echo("The database is current.")
@@ -119,7 +92,7 @@ def migrate(settings: Settings) -> None:
 @command
 def topics(settings: Settings) -> None:
     """Create the Kafka topics that are missing, and show them all. Safe to repeat."""
-    from consumer.topics import create_topics
+    from consumer.kafka.topics import create_topics
 
     for topic, partitions in sorted(asyncio.run(create_topics(settings)).items()):
         click.echo(f"{topic}: {partitions} partitions")
@@ -140,27 +113,9 @@ def check(settings: Settings, role: "Role") -> None:
 
     Changes nothing. Exit status 1 when something is wrong; warnings are for you to decide.
     """
-    from consumer.check import Level, check
+    from consumer.operate.check import run_check
 
-    findings = asyncio.run(check(settings, role))
-    for finding in findings:
-        click.echo(str(finding))
-    wrong = sum(finding.level is Level.PROBLEM for finding in findings)
-    if wrong:
-        raise Failure(f"{wrong} thing{'s' * (wrong != 1)} to mend.")
-
-
-def selection(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say which dead letters are meant."""
-    options = [
-        click.option("--topic", help="Only letters of this original topic, for example giftcert.certificates."),
-        click.option("--reason", help="Only letters whose reason contains this text."),
-        click.option("--since", type=Instant(), help="Only letters that died at or after this time (ISO 8601, UTC)."),
-        click.option("--until", type=Instant(), help="Only letters that died before this time."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    asyncio.run(run_check(settings, role))
 
 
 @main.group("dead-letters", short_help="List, show and replay what could not be applied.")
@@ -169,12 +124,12 @@ def dead_letters() -> None:
 
 
 @dead_letters.command("list")
-@selection
+@letter_filter
 @command
 def dead_letters_list(settings: Settings, **wanted: Any) -> None:
     """List dead letters, and count them by reason."""
-    from consumer.replay import Filter
-    from consumer.triage import show_list
+    from consumer.operate.replay import Filter
+    from consumer.operate.triage import show_list
 
     asyncio.run(show_list(settings, Filter(**wanted)))
 
@@ -184,21 +139,21 @@ def dead_letters_list(settings: Settings, **wanted: Any) -> None:
 @command
 def dead_letters_show(settings: Settings, place: str) -> None:
     """Show one dead letter whole: reason, headers and body. The body may hold personal data."""
-    from consumer.triage import show_one
+    from consumer.operate.triage import show_one
 
     asyncio.run(show_one(settings, place))
 
 
 @dead_letters.command("replay")
 @click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1, type=Place())
-@selection
+@letter_filter
 @click.option("--all", "everything", is_flag=True, help="Replay every dead letter.")
 @click.option("--dry-run", is_flag=True, help="Only say which.")
 @command
 def dead_letters_replay(settings: Settings, places: tuple[str, ...], **options: Any) -> None:
     """Send dead letters back to the topics they came from. Safe to repeat."""
-    from consumer.replay import Filter
-    from consumer.triage import replay_chosen
+    from consumer.operate.replay import Filter
+    from consumer.operate.triage import replay_chosen
 
     everything, dry_run = options.pop("everything"), options.pop("dry_run")
     wanted = Filter(places=frozenset(places), **options)
@@ -214,22 +169,12 @@ def dead_letters_replay(settings: Settings, places: tuple[str, ...], **options: 
 @command
 def rebuild(settings: Settings, *, partial: bool, accept_differences: bool, drop_old: bool) -> None:
     """Make the tables anew from the topics, beside the worker, and swap them in if they agree."""
-    from consumer import rebuild
+    from consumer.operate.rebuild_command import run_drop_old, run_rebuild
 
     if drop_old:
-        click.echo("Dropped." if asyncio.run(rebuild.drop_old(settings)) else "There was nothing to drop.")
-        return
-    done = asyncio.run(rebuild.rebuild(settings, partial=partial, accept_differences=accept_differences))
-    click.echo(f"{done.records} records read, {done.refused} refused, {len(done.differences)} differences.")
-    for table, count in Counter(difference.table for difference in done.differences).items():
-        click.echo(f"  {table}: {count}")
-    for difference in done.differences[:20]:
-        mode = "live" if difference.livemode else "test"
-        click.echo(f"    {difference.table} {difference.entity_id} ({mode})")
-    if not done.swapped:
-        raise Failure("Nothing was swapped. Look at the differences; --accept-differences swaps all the same.")
-    click.echo(f"Swapped; applying waited {done.locked_seconds:.2f} s.")
-    click.echo("The old tables are in schema giftcert_old until `giftledger rebuild --drop-old`.")
+        asyncio.run(run_drop_old(settings))
+    else:
+        asyncio.run(run_rebuild(settings, partial=partial, accept_differences=accept_differences))
 
 
 @main.command(short_help="Take old attempts out of the ledger.")
@@ -241,7 +186,7 @@ def prune(settings: Settings, days: int) -> None:
     Safe for the balances: an attempt that comes again is then recognised by its event. Do not prune what an auditor
     may still ask for: which attempt brought an event is only in the ledger.
     """
-    from consumer.prune import prune
+    from consumer.operate.prune import prune
 
     click.echo(f"{asyncio.run(prune(settings, timedelta(days=days)))} attempts pruned.")
 
@@ -256,40 +201,15 @@ def prune(settings: Settings, days: int) -> None:
 @click.option("--concurrency", type=click.IntRange(min=1), default=16, show_default=True, help="Open requests.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed sends other webhooks.")
 @command
-def simulate(
-    settings: Settings, *, url: str | None, count: int, days: int, rate: float | None, concurrency: int, seed: int
-) -> None:
+def simulate(settings: Settings, **options: Any) -> None:
     """Send realistic traffic, signed with the first of WEBHOOK_SIGNING_KEYS, and compare the answers.
 
     Purchases, redemptions and definitions in four currencies; duplicates, resends, late arrivals, test traffic,
     forged signatures and broken bodies. Never against a system whose figures count.
     """
-    from consumer.simulate import simulate
+    from consumer.traffic.command import run_simulate
 
-    keys = list(settings.signing_keys.values())
-    if not keys:
-        raise SettingsError("WEBHOOK_SIGNING_KEYS is not set: the traffic must be signed with something.")
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    summary, _ = asyncio.run(
-        simulate(
-            url=url or f"http://127.0.0.1:{settings.ingress_port}",
-            secret=keys[0],
-            count=count,
-            start=midnight - timedelta(days=days),
-            length=timedelta(days=days),
-            seed=seed,
-            concurrency=concurrency,
-            rate=rate,
-        )
-    )
-    statuses = ", ".join(f"{status}: {number}" for status, number in sorted(summary.statuses.items()))
-    click.echo(
-        f"{summary.statuses.total()} webhooks in {summary.seconds:.1f} s ({statuses}), {summary.retries} retries."
-    )
-    for mismatch in summary.mismatches:
-        click.echo(f"  {mismatch}")
-    if summary.mismatched:
-        raise Failure(f"{summary.mismatched} answers were not as expected.")
+    asyncio.run(run_simulate(settings, **options))
 
 
 if __name__ == "__main__":

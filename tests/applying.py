@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from consumer.apply import apply
-from consumer.database import Connection, Pool
+from consumer.postgres.database import Connection, Pool
+from consumer.worker.apply import apply
 from schemas.events import Event, Outcome
 
 APPLIED, STALE, RESEND, DUPLICATE = Outcome

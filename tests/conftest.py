@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from consumer.database import Pool, pool
-from consumer.migrate import migrate
-from consumer.settings import Settings, load
+from consumer.common.settings import Settings, load
+from consumer.postgres.database import Pool, pool
+from consumer.postgres.migrate import migrate
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port
 

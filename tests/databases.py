@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from consumer.database import SCHEMA, Connection
+from consumer.postgres.database import SCHEMA, Connection
 from tests.laboratory import comparable
 
 T = TypeVar("T")

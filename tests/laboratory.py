@@ -5,11 +5,11 @@ import json
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from consumer.apply import apply, look_up, write
-from consumer.database import Connection, Pool, pool
-from consumer.errors import Verdict, database_verdict
-from consumer.fold import fold
-from consumer.settings import load
+from consumer.common.errors import Verdict, database_verdict
+from consumer.common.settings import load
+from consumer.postgres.database import Connection, Pool, pool
+from consumer.worker.apply import apply, look_up, write
+from consumer.worker.fold import fold
 from schemas.events import Event
 from tests.applying import CONVERGING, tables
 from tests.builders import event

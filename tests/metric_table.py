@@ -6,7 +6,7 @@ from typing import NamedTuple
 from prometheus_client import Counter, Info
 from prometheus_client.metrics import MetricWrapperBase
 
-from consumer import metrics
+from consumer.common import metrics
 
 
 class Metric(NamedTuple):

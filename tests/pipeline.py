@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
 
-from consumer.decode import Record
-from consumer.kafka import producer_options
-from consumer.scan import scanning
-from consumer.settings import Settings
-from consumer.topics import create_topics
-from consumer.worker import run_worker
+from consumer.common.settings import Settings
+from consumer.kafka.options import producer_options
+from consumer.kafka.record import Record
+from consumer.kafka.scan import scanning
+from consumer.kafka.topics import create_topics
+from consumer.worker.worker import run_worker
 from schemas.registry import DEAD_LETTER, Malformed, route
 from tests.builders import encode
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumer.kafka import consumer_options, reader_options
-from consumer.settings import Settings
+from consumer.common.settings import Settings
+from consumer.kafka.options import consumer_options, reader_options
 from schemas.registry import FAMILIES
 
 Record = Any  # ConsumerRecord[bytes | None, bytes | None], but aiokafka is not typed

@@ -11,7 +11,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from consumer.migrate import dbmate
+from consumer.postgres.migrate import dbmate
 from deploy.local.stack import Stack
 
 SCHEMAS = ("giftcert", "reporting", "reporting_test", "reporting_internal")

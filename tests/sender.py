@@ -8,7 +8,7 @@ from email.message import Message
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any, NamedTuple
 
-from consumer.signature import HEADER, sign
+from consumer.ingress.signature import HEADER, sign
 
 SECRET = "a-signing-key"
 TIMEOUT_SECONDS = 30

@@ -1,7 +1,8 @@
-"""The traffic of a simulated sender: the documents' own examples, and any period of realistic webhooks.
+"""Traffic: the simulated sender, its truth, and `giftledger simulate`. Nothing in production imports it.
 
-Pure and deterministic: no clock, no network. The truth that goes with the traffic is kept by the simulation
-itself, so that what the receiver makes of the webhooks can be compared with what happened.
+The documents' own examples, and any period of realistic webhooks. Pure and deterministic: no clock, no network. The
+truth that goes with the traffic is kept by the simulation itself, so that what the receiver makes of the webhooks can
+be compared with what happened.
 """
 
 from consumer.traffic.examples import documented

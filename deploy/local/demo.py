@@ -18,8 +18,8 @@ from typing import NamedTuple
 import asyncpg
 from rich.console import Console
 
-from consumer.simulate import SimulationError, Summary, simulate
 from consumer.traffic import Truth
+from consumer.traffic.simulate import SimulationError, Summary, simulate
 from deploy.local.comparison import Comparison, compare
 from deploy.local.processes import StackError
 from deploy.local.reports import print_metrics, print_reports, scrape, terminal, total

@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from signal import SIGTERM
 
-from consumer.settings import load
-from consumer.topics import admin
+from consumer.common.settings import load
+from consumer.kafka.topics import admin
 from deploy.local.kafka import ExternalBroker
 from deploy.local.postgres import ExternalPostgres
 from deploy.local.processes import Process, StackError

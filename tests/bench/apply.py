@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from itertools import islice
 from uuid import uuid4
 
-from consumer.database import pool
-from consumer.settings import Settings, load
+from consumer.common.settings import Settings, load
+from consumer.postgres.database import pool
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
 from tests.bench import baselines

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiokafka.structs import ConsumerRecord
 
-from consumer.apply import LEDGER, ledger_row
-from consumer.database import Pool, pool
-from consumer.decode import Record, decode
-from consumer.fold import fold
-from consumer.scan import scanning
-from consumer.settings import Settings
+from consumer.common.settings import Settings
+from consumer.kafka.record import Record
+from consumer.kafka.scan import scanning
+from consumer.postgres.database import Pool, pool
+from consumer.worker.apply import LEDGER, ledger_row
+from consumer.worker.decode import decode
+from consumer.worker.fold import fold
 from schemas.certificates import CERTIFICATES
 from schemas.events import Entity, Event, Head, Known, Outcome, Projection
 from tests.bench.workload import Published, Workload

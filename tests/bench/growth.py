@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from consumer.database import Connection, pool
-from consumer.settings import load
+from consumer.common.settings import load
+from consumer.postgres.database import Connection, pool
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
 from schemas.envelope import EnvelopeData

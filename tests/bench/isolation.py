@@ -1,6 +1,6 @@
 """Measure what isolation costs a clean stream: `python -m tests.bench.isolation`.
 
-The same batches applied directly and through isolate(), in alternating rounds, as a ratio of medians.
+The same batches applied directly and through bisect(), in alternating rounds, as a ratio of medians.
 """
 
 import asyncio
@@ -9,11 +9,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 
-from consumer.apply import apply
-from consumer.database import Pool, pool
-from consumer.isolate import isolate
-from consumer.migrate import migrate
-from consumer.settings import load
+from consumer.common.settings import load
+from consumer.postgres.database import Pool, pool
+from consumer.postgres.migrate import migrate
+from consumer.worker.apply import apply
+from consumer.worker.bisect import bisect
 from deploy.local.stack import Stack
 from schemas.events import Event, Outcome
 from tests.builders import event, paid_with
@@ -42,7 +42,7 @@ async def measure(url: str) -> None:
                 return await apply(connection, events)
 
         async def isolated(events: Sequence[Event]) -> Sequence[object]:
-            return await isolate(events, directly, lambda: None)
+            return await bisect(events, directly, lambda: None)
 
         rates: dict[str, list[float]] = {"directly": [], "isolated": []}
         for _ in range(ROUNDS):

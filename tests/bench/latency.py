@@ -15,8 +15,8 @@ from os import environ
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from consumer.kafka import producer_options
-from consumer.settings import Settings, load
+from consumer.common.settings import Settings, load
+from consumer.kafka.options import producer_options
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
 from tests.bench.apply import deployed

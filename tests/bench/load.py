@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import uvloop
 
-from consumer.settings import load
-from consumer.signature import HEADER, sign
+from consumer.common.settings import load
+from consumer.ingress.signature import HEADER, sign
 from tests.bench.workload import Workload
 
 # Signed before the clock runs; posted again from the beginning when there are no more.

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from consumer.service import run, serving
+from consumer.common.service import run, serving
 
 ANSWER = {"attemptId": "74515720-42cd-4439-a6a3-aafa55d21397"}
 

@@ -15,8 +15,8 @@ from itertools import islice
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from consumer.kafka import producer_options
-from consumer.settings import Settings, load
+from consumer.common.settings import Settings, load
+from consumer.kafka.options import producer_options
 from consumer.traffic import Truth, period
 from deploy.local.services import giftledger
 from deploy.local.stack import Stack

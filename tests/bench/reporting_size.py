@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 import asyncpg
 
-from consumer import reporting
-from consumer.apply import apply
-from consumer.database import SCHEMA, Connection, create_staging
-from consumer.decode import decode
-from consumer.migrate import migrate
-from consumer.settings import load
+from consumer.common.settings import load
+from consumer.postgres import reporting
+from consumer.postgres.database import SCHEMA, Connection, create_staging
+from consumer.postgres.migrate import migrate
+from consumer.worker.apply import apply
+from consumer.worker.decode import decode
 from deploy.local.stack import Stack
 from tests.bench.baselines import as_record
 from tests.bench.workload import Workload

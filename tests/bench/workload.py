@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
-from consumer.kafka import producer_options
-from consumer.settings import Settings
+from consumer.common.settings import Settings
+from consumer.kafka.options import producer_options
 from consumer.traffic.chance import Chance
 from consumer.traffic.payloads import Certificate, Dating, Event, Shift, body, certificate_data
 from consumer.traffic.world import ACCOUNTS, FIRST_NAMES, LAST_NAMES, NO_AGENCY, OFFERS, ONLINE, UNIT, Account, Person

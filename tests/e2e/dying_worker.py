@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
 
-from consumer.apply import write
-from consumer.decode import Record
-from consumer.settings import load
-from consumer.worker import Worker, run_worker
+from consumer.common.settings import load
+from consumer.kafka.record import Record
+from consumer.worker.apply import write
+from consumer.worker.worker import Worker, run_worker
 
 BEFORE_THE_DATABASE_COMMIT = "before-the-database-commit"
 BEFORE_THE_OFFSET_COMMIT = "before-the-offset-commit"
@@ -52,7 +52,7 @@ async def write_and_die(*arguments: Any) -> None:
 def main(place: str, records: int) -> None:
     DyingWorker.place, DyingWorker.dies_after = place, records
     writes = write_and_die if place == BEFORE_THE_DATABASE_COMMIT else write
-    with patch("consumer.worker.Worker", DyingWorker), patch("consumer.apply.write", writes):
+    with patch("consumer.worker.worker.Worker", DyingWorker), patch("consumer.worker.apply.write", writes):
         asyncio.run(run_worker(load(), asyncio.Event()))
 
 

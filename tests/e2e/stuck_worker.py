@@ -10,10 +10,10 @@ from unittest.mock import patch
 
 from aiokafka.consumer.fetcher import Fetcher
 
-from consumer import log
-from consumer.errors import Fatal
-from consumer.settings import load
-from consumer.worker import run_worker
+from consumer.common import log
+from consumer.common.errors import Fatal
+from consumer.common.settings import load
+from consumer.worker.worker import run_worker
 
 fetch = Fetcher._proc_fetch_request  # noqa: SLF001 - where aiokafka's fetcher was seen to hang
 
@@ -35,8 +35,8 @@ async def silent(self: Fetcher, *arguments: Any) -> Any:
 
 
 STUCK: dict[str, Callable[[], AbstractContextManager[Any]]] = {
-    "blocked-loop": lambda: patch("consumer.worker.apply", blocked),
-    "lost-poll": lambda: patch("consumer.worker.Worker.process", lost),
+    "blocked-loop": lambda: patch("consumer.worker.worker.apply", blocked),
+    "lost-poll": lambda: patch("consumer.worker.worker.Worker.process", lost),
     "silent-fetcher": lambda: patch.object(Fetcher, "_proc_fetch_request", silent),
 }
 

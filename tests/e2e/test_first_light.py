@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from consumer.settings import Settings, load
+from consumer.common.settings import Settings, load
 from deploy.local.services import Service
 from deploy.local.stack import Stack
 from tests.builders import bought, definition, encode, paid_with, webhook

@@ -12,7 +12,7 @@ from signal import SIGTERM
 
 import pytest
 
-from consumer.settings import load
+from consumer.common.settings import load
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.postgres import Postgres
 from deploy.local.services import Giftledger

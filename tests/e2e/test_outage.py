@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from consumer.settings import Settings, load
+from consumer.common.settings import Settings, load
 from deploy.local.postgres import ExternalPostgres, Postgres
 from deploy.local.services import Service
 from deploy.local.stack import Stack

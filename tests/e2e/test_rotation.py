@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from signal import SIGTERM
 
-from consumer.settings import load
+from consumer.common.settings import load
 from deploy.local.services import Giftledger, Service
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from consumer.settings import load
-from consumer.watchdog import EXIT_CODE
+from consumer.common.settings import load
+from consumer.worker.watchdog import EXIT_CODE
 from deploy.local.processes import Process
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from consumer.database import SCHEMA, Pool, pool
-from consumer.errors import Verdict, database_verdict
-from consumer.group import COMMIT_TIMEOUT_SECONDS
-from consumer.settings import Settings, load
-from consumer.topics import create_topics
+from consumer.common.errors import Verdict, database_verdict
+from consumer.common.settings import Settings, load
+from consumer.kafka.topics import create_topics
+from consumer.postgres.database import SCHEMA, Pool, pool
+from consumer.worker.group import COMMIT_TIMEOUT_SECONDS
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.services import Giftledger, Service
 from deploy.local.stack import Stack
@@ -211,7 +211,7 @@ async def test_a_worker_whose_pool_is_full_waits_for_a_connection(
         pools.append(pool(settings, size=1))
         return pools[0]
 
-    monkeypatch.setattr("consumer.worker.pool", small)
+    monkeypatch.setattr("consumer.worker.worker.pool", small)
     await create_topics(short_tempered)
     async with working(short_tempered):
         await until(lambda: _true(pools and pools[0].get_size()), "the pool")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from consumer.settings import Settings
+from consumer.common.settings import Settings
 from consumer.traffic import Kind, Truth, period
 from tests.records import Record, header, read_until
 from tests.reference import Delivery, Row, reference

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import asyncpg
 
-from consumer.database import Connection
-from consumer.migrate import migrate
-from consumer.settings import load
+from consumer.common.settings import load
+from consumer.postgres.database import Connection
+from consumer.postgres.migrate import migrate
 from deploy.local.stack import Stack
 
 SQL = Path(__file__).resolve().parents[2] / "sql"

@@ -1,7 +1,7 @@
 """Brings deliveries into the tables by the way that they always take."""
 
-from consumer.apply import apply
-from consumer.database import Pool
+from consumer.postgres.database import Pool
+from consumer.worker.apply import apply
 from tests.builders import event
 from tests.reference import Delivery
 

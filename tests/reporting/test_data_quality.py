@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from consumer.database import Pool
+from consumer.postgres.database import Pool
 from tests.builders import CERTIFICATE_ID, DEFINITION_ID, bought, definition, definition_deleted, paid_with
 from tests.reference import Delivery
 from tests.reporting.loading import load

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.database import Pool
+from consumer.postgres.database import Pool
 from tests.reporting.dictionary import README, dictionary, questions
 
 REPORTS = {

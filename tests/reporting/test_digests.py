@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from consumer import reporting
-from consumer.database import Pool
+from consumer.postgres import reporting
+from consumer.postgres.database import Pool
 from tests.builders import bought, paid_with
 from tests.reference import Delivery
 from tests.reporting.loading import load

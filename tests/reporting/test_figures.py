@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consumer.database import Pool
+from consumer.postgres.database import Pool
 from tests.reporting.books import Books, Row, Setting
 from tests.reporting.loading import load
 from tests.reporting.year import ACCOUNT_CURRENCIES, TIME_ZONE, a_year

@@ -5,9 +5,9 @@ import asyncio
 import asyncpg
 import pytest
 
-from consumer import reporting
-from consumer.database import Pool
-from consumer.errors import Fatal
+from consumer.common.errors import Fatal
+from consumer.postgres import reporting
+from consumer.postgres.database import Pool
 
 
 async def definitions(connections: Pool) -> list[tuple[str, str, str]]:

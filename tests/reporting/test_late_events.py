@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from consumer.database import Pool
+from consumer.postgres.database import Pool
 from tests.builders import bought, paid_with
 from tests.reference import Delivery
 from tests.reporting.loading import load

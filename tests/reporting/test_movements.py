@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consumer.database import Pool
+from consumer.postgres.database import Pool
 from tests.builders import bought, paid_with
 from tests.reference import Delivery
 from tests.reporting.loading import load

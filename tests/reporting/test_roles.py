@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from consumer.database import Connection, Pool
+from consumer.postgres.database import Connection, Pool
 from deploy.local.stack import Stack
 from tests.reporting.loading import load
 from tests.reporting.year import a_year

@@ -11,7 +11,7 @@ from tests.bench.workload import Workload
 from tests.builders import bought, paid_with
 
 # How long something at work may take for a handful of records.
-PATIENCE_SECONDS = 15
+POLL_GRACE_SECONDS = 15
 OUTAGE_SECONDS = 10
 # How long it may take to come back, a JVM's start and a rebalance included.
 RECOVERY_SECONDS = 40
@@ -38,7 +38,7 @@ async def order(stack: Stack, peer: Peer) -> dict[str, str]:
     bodies = [twice, twice, again, paid_with(40, _id="again", updated=10), again, newer, late, bought(_id="last")]
     async with at_work(stack, peer, "order") as trial:
         await trial.publish(map(published, bodies))
-        await trial.sees(["last"], PATIENCE_SECONDS)
+        await trial.sees(["last"], POLL_GRACE_SECONDS)
         balances = await trial.balances(["twice", "again", "late"])
     return {
         "the same attempt twice": _kept(balances.get("twice"), 50),
@@ -55,7 +55,7 @@ async def poisoned(stack: Stack, peer: Peer, poison: str) -> str:
     """Put poison between two good records."""
     async with at_work(stack, peer, poison.replace(" ", "-")) as trial:
         await trial.publish([published(bought(_id="before")), POISONS[poison], published(bought(_id="after"))])
-        if await trial.sees(["before", "after"], PATIENCE_SECONDS):
+        if await trial.sees(["before", "after"], POLL_GRACE_SECONDS):
             return await _what_became_of_it(trial)
         state = trial.state
         trial.restart()

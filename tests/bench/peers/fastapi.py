@@ -14,9 +14,9 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI, HTTPException, Request, Response
 
-from consumer.kafka import MAX_BATCH_BYTES, connection_options
-from consumer.settings import load
-from consumer.signature import HEADER, SignatureError, verify
+from consumer.common.settings import load
+from consumer.ingress.signature import HEADER, SignatureError, verify
+from consumer.kafka.options import MAX_BATCH_BYTES, connection_options
 
 # A tenth faster with 64 connections than aiokafka's 0, though hardly to be told from it on a busy machine.
 LINGER_MS = 2

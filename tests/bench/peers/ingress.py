@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from consumer.settings import load
+from consumer.common.settings import load
 from deploy.local.stack import Stack
 from tests.bench.apply import deployed
 from tests.bench.ingress import listening, loads

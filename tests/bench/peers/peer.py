@@ -6,7 +6,7 @@ from pathlib import Path
 
 import asyncpg
 
-from consumer.settings import Settings, load
+from consumer.common.settings import Settings, load
 from deploy.local.processes import Process, StackError
 from deploy.local.stack import Stack
 from tests.bench.peers.rows import TABLE

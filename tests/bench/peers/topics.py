@@ -6,9 +6,9 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
-from consumer.kafka import producer_options
-from consumer.settings import Settings
-from consumer.topics import admin, create_topics
+from consumer.common.settings import Settings
+from consumer.kafka.options import producer_options
+from consumer.kafka.topics import admin, create_topics
 from tests.bench.peers.rows import row
 from tests.bench.workload import Published, Workload, fill
 from tests.builders import bought, encode

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from consumer.errors import Fatal
-from consumer.scan import scanning
+from consumer.common.errors import Fatal
+from consumer.kafka.scan import scanning
 from deploy.local.processes import Process
 from deploy.local.stack import Stack
 from tests.bench.peers import topics

@@ -11,7 +11,7 @@ from pathlib import Path
 from signal import SIGTERM
 from urllib.parse import urlsplit
 
-from consumer.settings import Settings, load
+from consumer.common.settings import Settings, load
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.postgres import Postgres
 from deploy.local.processes import Process

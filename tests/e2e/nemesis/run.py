@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 
-from consumer.database import SCHEMA
+from consumer.postgres.database import SCHEMA
 from consumer.traffic import Kind as WebhookKind
 from consumer.traffic import Webhook
 from deploy.local.waiting import wait_for

@@ -19,8 +19,8 @@ from itertools import count
 import aiohttp
 import msgspec
 
-from consumer.simulate import signature
 from consumer.traffic import Kind, Truth, Webhook, period
+from consumer.traffic.simulate import signature
 
 APPLICABLE = {Kind.EVENT, Kind.LATE, Kind.ANOMALY, Kind.DUPLICATE, Kind.RESEND}
 TIMEOUT_SECONDS = 30.0

@@ -13,9 +13,9 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumer.database import SCHEMA, Connection
-from consumer.kafka import consumer_options, reader_options
-from consumer.settings import Settings
+from consumer.common.settings import Settings
+from consumer.kafka.options import consumer_options, reader_options
+from consumer.postgres.database import SCHEMA, Connection
 from schemas.registry import DEAD_LETTER, FAMILIES
 from tests.e2e.nemesis.sender import Books
 from tests.reference import Delivery, Row, reference

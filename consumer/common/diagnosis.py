@@ -1,0 +1,107 @@
+"""Diagnosis: why Kafka or Postgres cannot be reached, and which setting to look at. Never a secret's value."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import asyncpg
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+from aiokafka.protocol.metadata import MetadataRequest
+
+CONNECT_SECONDS = 5.0
+
+
+class Diagnosis(NamedTuple):
+    """What is wrong, to stand behind the name of who said so, and what to do about it."""
+
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.remedy}"
+
+
+async def diagnose_kafka(shared: Mapping[str, Any]) -> Diagnosis:
+    """Connect to each server once more by hand, with the options that our clients share.
+
+    aiokafka's clients say only that they could not.
+    """
+    options = dict(shared)
+    causes = []
+    for host, port, _ in collect_hosts(options.pop("bootstrap_servers")):
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                connection = await create_conn(host, port, **options)
+                try:
+                    await connection.send(MetadataRequest([]))
+                finally:
+                    connection.close()
+        except Exception as error:  # noqa: BLE001 - a cause that is not known is one, too
+            what, remedy = _judge_kafka(error)
+            causes.append(Diagnosis(f"{host}:{port} {what}", remedy))
+    return causes[0] if causes else Diagnosis("answers again", "Try once more.")
+
+
+def _judge_kafka(error: Exception) -> Diagnosis:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return Diagnosis(
+                f"has a certificate that is not to be trusted: {error.verify_message}",
+                "Look at KAFKA_SSL_CAFILE, and whether KAFKA_BOOTSTRAP_SERVERS names it as its certificate does.",
+            )
+        case ssl.SSLError():
+            return Diagnosis("does not speak TLS", "Look at KAFKA_SECURITY_PROTOCOL, and at the port.")
+        # ValueError: the broker does not know the secret either, by its answer to SCRAM.
+        case SaslAuthenticationFailed() | AuthenticationFailedError() | ValueError():
+            return Diagnosis("refuses user or password", "Look at KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.")
+        case UnsupportedSaslMechanismError() | IllegalSaslStateError():
+            return Diagnosis(
+                "takes no user and password in this way", "Look at KAFKA_SASL_MECHANISM and KAFKA_SECURITY_PROTOCOL."
+            )
+        case KafkaConnectionError() | ConnectionResetError():
+            return Diagnosis(
+                "hangs up",
+                "Look at KAFKA_SECURITY_PROTOCOL: is the port for TLS or plaintext, with a user or without?",
+            )
+    return Diagnosis(
+        f"cannot be reached: {_nature(error)}",
+        "Look at KAFKA_BOOTSTRAP_SERVERS, and at the network between here and there.",
+    )
+
+
+def diagnose_database(error: BaseException) -> Diagnosis | None:
+    """Say why a connection to Postgres could not be made; None for what no setting can help."""
+    match error:
+        case asyncpg.InvalidAuthorizationSpecificationError():  # a wrong password is one, and no rule for the user
+            return Diagnosis(f"refuses the user: {error}", "Look at user, password and sslmode in DATABASE_URL.")
+        case asyncpg.InvalidCatalogNameError():
+            return Diagnosis(f"says: {error}", "CREATE DATABASE, or name the right one in DATABASE_URL.")
+        case ssl.SSLCertVerificationError():
+            return Diagnosis(
+                f"has a certificate that is not to be trusted: {error.verify_message}",
+                "Look at sslrootcert in DATABASE_URL, and whether its host is named as in the certificate.",
+            )
+        case asyncpg.ClientConfigurationError():
+            return Diagnosis(f"is not asked: {error}", "Look at DATABASE_URL.")
+        case OSError() | TimeoutError():
+            return Diagnosis(
+                f"cannot be reached: {_nature(error)}",
+                "Look at host, port, sslmode and sslrootcert in DATABASE_URL, and at the network on the way.",
+            )
+    return None
+
+
+def _nature(error: BaseException) -> str:
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    # asyncpg's own ConnectionError says that the server refuses TLS; its subclasses are the system's.
+    return str(error) if type(error) is ConnectionError else type(error).__name__

@@ -1,0 +1,81 @@
+"""Kafka: how every client of ours is set up."""
+
+import ssl
+from typing import Any
+
+from aiokafka.helpers import create_ssl_context
+
+from consumer.common.settings import Settings, SettingsError
+
+# The largest record that a dead-letter topic must hold: an original of a topic's default limit, and its headers.
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+# What a worker holds of the topics: this much of each partition, and of each answer. A record that is larger comes
+# alone. aiokafka asks for more of a partition only when it has handed out what it has of it, and a tenth of a second
+# after the last answer at the soonest: with half of this, a worker that catches up often had to wait.
+MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024
+MAX_FETCH_BYTES = 16 * 1024 * 1024
+# What a producer sends at once to a partition: as much as the largest body, which the topics must hold anyway.
+MAX_BATCH_BYTES = 256 * 1024
+# After how long a connection on which nobody answers is made anew (aiokafka: 40 s).
+REQUEST_TIMEOUT_MS = 10_000
+
+
+def connection_options(settings: Settings) -> dict[str, Any]:
+    """Give the options that producers, consumers and admin clients share. Raises SettingsError."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "client_id": "giftledger",
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if settings.kafka_security_protocol.endswith("SSL"):
+        options["ssl_context"] = _ssl_context(settings.kafka_ssl_cafile)
+    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_password:
+        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        options["sasl_plain_username"] = settings.kafka_sasl_username
+        options["sasl_plain_password"] = settings.kafka_sasl_password.reveal()
+    return options
+
+
+def _ssl_context(cafile: str | None) -> ssl.SSLContext:
+    try:
+        context: ssl.SSLContext = create_ssl_context(cafile=cafile)
+    except OSError as error:  # of which ssl.SSLError is one
+        reason = "holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise SettingsError(f"KAFKA_SSL_CAFILE: {cafile}: {reason}") from None
+    return context
+
+
+def producer_options(settings: Settings) -> dict[str, Any]:
+    """Give the options of producers: durable on all in-sync replicas, in order."""
+    return connection_options(settings) | {
+        "acks": "all",
+        "enable_idempotence": settings.kafka_enable_idempotence,
+        "max_batch_size": MAX_BATCH_BYTES,
+        "max_request_size": MAX_RECORD_BYTES,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+    }
+
+
+def reader_options(settings: Settings) -> dict[str, Any]:
+    """Give the options of every consumer: no commit but ours, and from the beginning (not the default)."""
+    return connection_options(settings) | {
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "max_partition_fetch_bytes": MAX_RECORD_BYTES,
+    }
+
+
+def consumer_options(settings: Settings) -> dict[str, Any]:
+    """Give the options of the workers' consumers: members of one group."""
+    session = settings.kafka_session_timeout_ms
+    return reader_options(settings) | {
+        "group_id": settings.kafka_group_id,
+        "session_timeout_ms": session,
+        # A member learns of a rebalance by its next heartbeat: until then all others wait.
+        "heartbeat_interval_ms": max(session // 10, 100),
+        "rebalance_timeout_ms": session,
+        # A join is answered when the rebalance is over, so a request may take longer than that.
+        "request_timeout_ms": session + REQUEST_TIMEOUT_MS // 2,
+        "max_partition_fetch_bytes": MAX_PARTITION_FETCH_BYTES,
+        "fetch_max_bytes": MAX_FETCH_BYTES,
+    }

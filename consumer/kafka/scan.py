@@ -1,0 +1,70 @@
+"""Scan: read topics from their beginning, or from where an earlier scan stopped, to where they end now."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from consumer.common.settings import Settings
+from consumer.kafka.options import reader_options
+from consumer.kafka.record import Record
+from consumer.kafka.topics import existing_partitions
+
+POLL_SECONDS = 0.5
+MAX_RECORDS = 5000
+
+Positions = Mapping[TopicPartition, int]
+
+
+class Scan:
+    """One pass over some partitions, apart from any consumer group. A scan is read once."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, positions: dict[TopicPartition, int]) -> None:
+        self._consumer = consumer
+        # Where the next pass goes on.
+        self.positions = positions
+        # Records read, and records on the way as far as it is known.
+        self.done = 0
+        self.total = 0
+
+    async def read(self) -> AsyncIterator[list[Record]]:
+        """Give batches until every partition is read to the end that it had at this scan's first fetch."""
+        ends: dict[TopicPartition, int] = {}
+        while any(position < ends.get(partition, position + 1) for partition, position in self.positions.items()):
+            fetched = await self._consumer.getmany(timeout_ms=int(POLL_SECONDS * 1000), max_records=MAX_RECORDS)
+            for partition, position in self.positions.items():
+                # Of what brokers say of ends only the highwater of a fetch is right everywhere. The consumer is new,
+                # so the fetch began after the scan did.
+                highwater = self._consumer.highwater(partition)
+                if partition not in ends and highwater is not None:
+                    ends[partition] = highwater
+                    self.total += highwater - position
+                self.positions[partition] = await self._consumer.position(partition)
+            if records := [record for batch in fetched.values() for record in batch]:
+                self.done += len(records)
+                yield records
+
+
+@asynccontextmanager
+async def scanning(settings: Settings, topics: Sequence[str], start: Positions | None = None) -> AsyncIterator[Scan]:
+    """Open a scan of topics; partitions that ``start`` does not name are read from their beginning.
+
+    Raises Fatal when a topic does not exist.
+    """
+    # At the end of a partition the scan waits for an answer without records: let it come soon.
+    consumer = AIOKafkaConsumer(**reader_options(settings), fetch_max_wait_ms=50)
+    try:
+        await consumer.start()
+        partitions = [
+            TopicPartition(topic, number)
+            for topic, numbers in (await existing_partitions(settings, topics)).items()
+            for number in numbers
+        ]
+        first = await consumer.beginning_offsets(partitions)
+        consumer.assign(partitions)
+        positions = {partition: (start or {}).get(partition, first[partition]) for partition in partitions}
+        for partition, position in positions.items():
+            consumer.seek(partition, position)
+        yield Scan(consumer, positions)
+    finally:
+        await consumer.stop()

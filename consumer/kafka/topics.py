@@ -1,0 +1,86 @@
+"""Topics: create what is missing, verify what is there."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from consumer.common.errors import Fatal
+from consumer.common.settings import Settings
+from consumer.kafka.options import MAX_RECORD_BYTES, connection_options
+from schemas.registry import DEAD_LETTER, TOPICS
+
+KNOWN_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Connect an admin client."""
+    client = AIOKafkaAdminClient(**connection_options(settings))
+    try:
+        await client.start()
+        yield client
+    finally:
+        await client.close()
+
+
+async def create_topics(settings: Settings) -> dict[str, int]:
+    """Create the topics that are missing; give each topic's number of partitions. Safe to repeat."""
+    async with admin(settings) as client:
+        there = set(await client.list_topics())
+        missing = [topic for topic in TOPICS if settings.topic(topic) not in there]
+        if missing:
+            factor = settings.topic_replication_factor or await _usual_factor(client)
+            answer = await client.create_topics([new_topic(settings, topic, factor) for topic in missing])
+            for name, code, *message in answer.topic_errors:
+                if code and code != TopicAlreadyExistsError.errno:
+                    reason = (message[0] if message else None) or for_code(code).__name__
+                    raise Fatal(f"Kafka did not create the topic {name}: {reason}")
+    existing = await _when_known(settings)
+    return {topic: len(numbers) for topic, numbers in existing.items()}
+
+
+async def _when_known(settings: Settings) -> dict[str, list[int]]:
+    """Give every topic's partitions; a broker that has created one may not yet have heard of it."""
+    until = time.monotonic() + KNOWN_SECONDS
+    while True:
+        try:
+            return await existing_partitions(settings, [settings.topic(topic) for topic in TOPICS])
+        except Fatal:
+            if time.monotonic() > until:
+                raise
+        await asyncio.sleep(KNOWN_SECONDS / 50)
+
+
+async def existing_partitions(settings: Settings, topics: Sequence[str]) -> dict[str, list[int]]:
+    """Give the partitions of topics. Raises Fatal when one does not exist."""
+    async with admin(settings) as client:
+        described = await client.describe_topics(list(topics))
+    for topic in described:
+        if topic["error_code"]:
+            reason = for_code(topic["error_code"]).__name__
+            raise Fatal(f"Topic {topic['topic']}: {reason}. `giftledger topics` creates what is missing.")
+    return {topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"]) for topic in described}
+
+
+async def _usual_factor(client: AIOKafkaAdminClient) -> int:
+    cluster = await client.describe_cluster()
+    return min(3, len(cluster["brokers"]))
+
+
+def new_topic(settings: Settings, topic: str, replication_factor: int) -> NewTopic:
+    """Give a topic as we create it."""
+    # Keys are entities and every record counts, so nothing is compacted; how long to keep is the operator's choice,
+    # and as long as possible the best one: `giftledger rebuild` needs the beginning.
+    configuration = {"cleanup.policy": "delete", "retention.ms": "-1"}
+    if topic == DEAD_LETTER:
+        configuration["max.message.bytes"] = str(MAX_RECORD_BYTES)
+    return NewTopic(
+        settings.topic(topic),
+        num_partitions=settings.topic_partitions,
+        replication_factor=replication_factor,
+        topic_configs=configuration,
+    )

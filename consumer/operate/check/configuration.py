@@ -1,0 +1,91 @@
+"""Check the settings: what is valid, and still unlikely to be meant."""
+
+from importlib.metadata import version
+
+from consumer.common.settings import Settings
+from consumer.operate.check.finding import Finding, ok, problem, warning
+
+# 128 bits as hex are 32 characters; half of that is no secret any more.
+SHORTEST_KEY = 16
+_LOOPBACK = ("localhost", "127.", "[::1]")
+
+
+def check_settings(settings: Settings, *, webhooks: bool) -> list[Finding]:
+    """Judge the settings; ``webhooks`` says whether this process receives them."""
+    findings = [ok("giftledger", f"version {version('giftledger')}")]
+    if webhooks:
+        findings += _verification(settings) or [
+            ok("signing keys", f"{len(settings.webhook_signing_keys)}: {', '.join(settings.webhook_signing_keys)}")
+        ]
+    if not settings.kafka_enable_idempotence:
+        findings.append(
+            warning(
+                "KAFKA_ENABLE_IDEMPOTENCE",
+                "is false: a retry of the producer may write a record twice, or two in the wrong order",
+                "Set it to true, unless the broker has no idempotent producer. The ledger absorbs both.",
+            )
+        )
+    if "SSL" not in settings.kafka_security_protocol and not _is_local(settings.kafka_bootstrap_servers):
+        findings.append(
+            warning(
+                "KAFKA_SECURITY_PROTOCOL",
+                f"is {settings.kafka_security_protocol}: personal data and passwords go to the broker in the clear",
+                "Use SASL_SSL or SSL, with KAFKA_SSL_CAFILE.",
+            )
+        )
+    return findings
+
+
+def _verification(settings: Settings) -> list[Finding]:
+    keys = {key_id: secret.reveal() for key_id, secret in settings.webhook_signing_keys.items()}
+    if settings.webhook_verification == "off":
+        return [
+            warning(
+                "WEBHOOK_VERIFICATION",
+                "is off: the ingress believes what anybody sends",
+                "Set WEBHOOK_SIGNING_KEYS and take WEBHOOK_VERIFICATION away.",
+            )
+        ]
+    if not keys:
+        return [
+            problem(
+                "WEBHOOK_SIGNING_KEYS",
+                "is not set: the ingress refuses to start",
+                "Give it as key-id=secret: the private key of the sender's webhooks application.",
+            )
+        ]
+    findings = [finding for key_id, secret in keys.items() for finding in _key(key_id, secret)]
+    if len(set(keys.values())) < len(keys):
+        findings.append(
+            warning(
+                "WEBHOOK_SIGNING_KEYS",
+                "two key ids have the same secret: a rotation that has not happened",
+                "Give each id its own secret, or take one away.",
+            )
+        )
+    return findings
+
+
+def _key(key_id: str, secret: str) -> list[Finding]:
+    subject = f"signing key {key_id}"
+    if len(secret) < SHORTEST_KEY:
+        return [
+            warning(
+                subject,
+                f"has {len(secret)} characters: too short for a secret, or cut off",
+                "Copy the private key whole. A comma in it ends it: such a key cannot be given.",
+            )
+        ]
+    if secret != secret.strip() or secret[0] in "\"'" or secret[-1] in "\"'":
+        return [
+            problem(
+                subject,
+                "begins or ends with a quotation mark or white space, which then is part of the secret",
+                "Write key-id=secret without quotation marks around the secret.",
+            )
+        ]
+    return []
+
+
+def _is_local(servers: str) -> bool:
+    return all(server.strip().startswith(_LOOPBACK) for server in servers.split(","))

@@ -1,0 +1,47 @@
+"""Options: what an operator can say on the command line of more than one command."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+
+class Instant(click.ParamType[datetime]):
+    """A time as ISO 8601, in UTC unless it says otherwise."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read the time, or say that it is none."""
+        try:
+            given = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 2026-06-01T12:00", param, ctx)
+        return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+class Place(click.ParamType[str]):
+    """A dead letter's place in its topic."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the place, or say that it is none."""
+        if not re.fullmatch("[0-9]+:[0-9]+", value):
+            self.fail(f"{value!r} is not a place such as 3:1042", param, ctx)
+        return str(value)
+
+
+def letter_filter(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which dead letters are meant."""
+    options = [
+        click.option("--topic", help="Only letters of this original topic, for example giftcert.certificates."),
+        click.option("--reason", help="Only letters whose reason contains this text."),
+        click.option("--since", type=Instant(), help="Only letters that died at or after this time (ISO 8601, UTC)."),
+        click.option("--until", type=Instant(), help="Only letters that died before this time."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command

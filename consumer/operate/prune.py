@@ -1,0 +1,34 @@
+"""Prune: take old attempts out of the ledger, in small transactions.
+
+Safe, because the ledger is not the only memory: an attempt that comes again after it was pruned is recognised by its
+event (certificates in certificate_history, definitions in ledger rows that are never pruned) and is a resend, which
+changes nothing. Not wanted where an auditor asks which attempt brought an event: that is only in the ledger.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from consumer.common.progress import progress
+from consumer.common.settings import Settings
+from consumer.postgres.database import connect, statement
+
+# Pages of 8 kB a transaction: some ten thousand rows, some tens of milliseconds.
+PAGES = 256
+
+
+async def prune(settings: Settings, older_than: timedelta) -> int:
+    """Delete attempts that were received longer ago than ``older_than``; give their number."""
+    before = datetime.now(UTC) - older_than
+    connection = await connect(settings)
+    try:
+        pages = await connection.fetchval(
+            "SELECT pg_relation_size('webhook_attempt') / current_setting('block_size')::bigint"
+        )
+        pruned = 0
+        with progress("pruning (pages)", pages) as advance:
+            for first in range(0, pages, PAGES):
+                status = await connection.execute(statement("prune"), before, first, first + PAGES)
+                pruned += int(status.rpartition(" ")[2])
+                advance(min(PAGES, pages - first))
+        return pruned
+    finally:
+        await connection.close()

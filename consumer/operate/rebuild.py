@@ -1,0 +1,209 @@
+"""Rebuild: make the tables anew from the topics, beside the worker, and swap them in when they agree.
+
+1. A shadow of the four tables is filled from the beginning of the topics, while the worker goes on.
+2. Shadow and live are compared as they are; what differs may only be on its way.
+3. With the live tables locked, the last records are applied to both, what differed is compared again, and the shadow
+   takes the tables' place, in one transaction. Its lock is the only time that the worker waits.
+"""
+
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import asyncpg
+from msgspec import Struct
+
+from consumer.common.errors import Fatal
+from consumer.common.progress import progress
+from consumer.common.settings import Settings
+from consumer.kafka.record import Record
+from consumer.kafka.scan import Positions, scanning
+from consumer.postgres import reporting
+from consumer.postgres.database import SCHEMA, Connection, connect, create_staging, empty_staging, statement
+from consumer.worker.apply import apply
+from consumer.worker.bisect import bisect
+from consumer.worker.decode import decode
+from schemas.events import Event, Outcome
+from schemas.registry import FAMILIES, Malformed
+
+TABLES = ("webhook_attempt", "certificate", "certificate_history", "definition")
+SHADOW, OLD = "giftcert_shadow", "giftcert_old"
+# So few records may be left for the time of the lock.
+NEARLY_THERE = 1000
+# How long the lock is waited for: whoever comes behind us in the queue waits as long.
+LOCK_TIMEOUT = "5s"
+
+
+class Difference(Struct, frozen=True):
+    """An entity whose rows differ between live and shadow."""
+
+    table: str
+    entity_id: str
+    livemode: bool
+
+
+class Rebuilt(Struct, frozen=True):
+    """What a rebuild did; ``locked_seconds`` is how long the worker had to wait."""
+
+    records: int
+    refused: int
+    differences: list[Difference]
+    swapped: bool
+    locked_seconds: float
+
+
+async def rebuild(settings: Settings, *, partial: bool, accept_differences: bool) -> Rebuilt:
+    """Rebuild and, if nothing differs or differences are accepted, swap.
+
+    Raises Fatal when the topics no longer hold the beginning (and ``partial`` does not say that this is enough), when
+    an old set of tables is still there, and when the tables cannot be locked.
+    """
+    async with _alone(settings) as connection:
+        await connection.execute(statement("rebuild/create_shadow"))
+        try:
+            return await _Rebuild(settings, connection).run(partial=partial, accept_differences=accept_differences)
+        finally:
+            await connection.execute(f"DROP SCHEMA IF EXISTS {SHADOW} CASCADE")
+
+
+async def drop_old(settings: Settings) -> bool:
+    """Drop the tables that the last rebuild replaced; say whether there were any."""
+    async with _connected(settings) as connection:
+        existed = await _exists(connection, OLD)
+        await connection.execute(f"DROP SCHEMA IF EXISTS {OLD} CASCADE")
+    return existed
+
+
+class _Rebuild:
+    """One rebuild on one connection: where it is in the topics, and what it met on the way."""
+
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        self.settings = settings
+        self.connection = connection
+        self.topics = [settings.topic(family.topic) for family in FAMILIES]
+        self.positions: Positions = {}
+        self.records = 0
+        self.refused = 0
+
+    async def run(self, *, partial: bool, accept_differences: bool) -> Rebuilt:
+        await self._refuse_unless_whole(partial=partial)
+        await self._read([SHADOW])
+        compared_at = await self.connection.fetchval("SELECT clock_timestamp()")
+        suspects = {difference.entity_id for difference in await self._differences(None)}
+        while await self._read([SHADOW]) > NEARLY_THERE:
+            pass
+        return await self._swap(suspects, compared_at, accept_differences=accept_differences)
+
+    async def _refuse_unless_whole(self, *, partial: bool) -> None:
+        async with scanning(self.settings, self.topics) as scan:
+            gone = sum(scan.positions.values())
+        if gone and not partial:
+            raise Fatal(
+                f"The topics no longer hold their beginning ({gone} records are gone), so a rebuild would forget what "
+                "they said. Use --partial if the part that is left is enough."
+            )
+
+    async def _read(self, schemas: Sequence[str], touched: set[str] | None = None) -> int:
+        """Apply to ``schemas`` what the topics hold beyond our positions; give the number of records."""
+        async with scanning(self.settings, self.topics, self.positions) as scan:
+            with progress("rebuilding") as advance:
+                async for records in scan.read():
+                    events = [event for record in records if (event := _decoded(record))]
+                    refused = len(records) - len(events)
+                    for schema in schemas:
+                        refused += await self._apply(schema, events)
+                    if touched is not None:
+                        touched.update(event.entity.id for event in events)
+                    self.refused += refused
+                    advance(len(records), total=scan.total)
+            self.positions = scan.positions
+            self.records += scan.done
+            return scan.done
+
+    async def _apply(self, schema: str, events: Sequence[Event]) -> int:
+        """Apply events to one schema's tables; give the number of those that the database refuses."""
+        await self.connection.execute(f"SET search_path TO {schema}")
+
+        async def once(part: Sequence[Event]) -> Sequence[Outcome]:
+            # Under the lock all batches are one transaction, and only its end would empty the staging tables.
+            await empty_staging(self.connection)
+            return await apply(self.connection, part)
+
+        outcomes = await bisect(events, once, lambda: None)
+        return sum(isinstance(outcome, Exception) for outcome in outcomes)
+
+    async def _differences(self, entity_ids: Collection[str] | None) -> list[Difference]:
+        rows = await self.connection.fetch(
+            statement("rebuild/differences"), None if entity_ids is None else list(entity_ids)
+        )
+        return [Difference(*row) for row in rows]
+
+    async def _swap(self, suspects: set[str], compared_at: datetime, *, accept_differences: bool) -> Rebuilt:
+        """Lock, bring live and shadow to the same record, compare what may differ, and swap."""
+        transaction = self.connection.transaction()
+        await transaction.start()
+        try:
+            await self._lock()
+            locked_at = time.monotonic()
+            await self._read([SCHEMA, SHADOW], suspects)
+            missing = await self.connection.fetchval(statement("rebuild/missing_attempts"), compared_at)
+            if missing:
+                raise Fatal(f"{missing} attempts that the worker applied are not in the topics: nothing was swapped")
+            differences = await self._differences(suspects)
+            swapped = accept_differences or not differences
+            if swapped:
+                await self.connection.execute(statement("rebuild/swap"))
+                await reporting.install(self.connection)
+                await transaction.commit()
+        finally:
+            if self.connection.is_in_transaction():
+                await transaction.rollback()
+        return Rebuilt(self.records, self.refused, differences, swapped, time.monotonic() - locked_at)
+
+    async def _lock(self) -> None:
+        await self.connection.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
+        try:
+            await self.connection.execute(f"LOCK TABLE {', '.join(f'{SCHEMA}.{table}' for table in TABLES)}")
+        except asyncpg.LockNotAvailableError:
+            raise Fatal(
+                f"The tables could not be locked within {LOCK_TIMEOUT}: is a long report running? Nothing was swapped."
+            ) from None
+
+
+@asynccontextmanager
+async def _alone(settings: Settings) -> AsyncIterator[Connection]:
+    """Connect, and be the only rebuild. Raises Fatal."""
+    async with _connected(settings) as connection:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtext('giftledger rebuild'))"):
+            raise Fatal("Another rebuild is running.")
+        if await _exists(connection, OLD):
+            raise Fatal(
+                f"Schema {OLD} still holds the tables that the last rebuild replaced. Look at them if you must, then "
+                "drop them: `giftledger rebuild --drop-old`."
+            )
+        # A shadow without a rebuild is what a killed one left.
+        await connection.execute(f"DROP SCHEMA IF EXISTS {SHADOW} CASCADE")
+        yield connection
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[Connection]:
+    connection = await connect(settings)
+    try:
+        await create_staging(connection)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _exists(connection: Connection, schema: str) -> bool:
+    return bool(await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", schema))
+
+
+def _decoded(record: Record) -> Event | None:
+    try:
+        return decode(record)
+    except Malformed:
+        # It is in the dead-letter topic already.
+        return None

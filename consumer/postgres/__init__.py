@@ -1,0 +1,1 @@
+"""Postgres: connections, statements, migrations, installing the reports. The SQL itself is in `sql/`."""

@@ -1,0 +1,46 @@
+"""Report: a batch is counted, and logged as one wide event."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import structlog
+
+from consumer.common import metrics
+from consumer.kafka.record import Record
+from consumer.worker.trace import traced
+from schemas.events import Event, Outcome
+from schemas.registry import Malformed
+
+log = structlog.get_logger()
+
+
+def report(
+    records: Sequence[Record],
+    decoded: Sequence[Event | Malformed],
+    results: Sequence[Outcome | Exception],
+    seconds: float,
+) -> None:
+    """Count a batch that took so many seconds, and log it."""
+    now = time.time()
+    counts: Counter[tuple[str, str]] = Counter()
+    ages: dict[str, list[float]] = {}
+    changed: set[str] = set()
+    for record, event, result in zip(records, decoded, results, strict=True):
+        counts[record.topic, "dead_lettered" if isinstance(result, Exception) else result] += 1
+        if isinstance(event, Event):
+            ages.setdefault(record.topic, []).append(max(0.0, now - event.received_at.timestamp()))
+            if result is Outcome.APPLIED:
+                changed.add(event.entity.family.name)
+    metrics.batch_size.observe(len(records))
+    outcomes: Counter[str] = Counter()
+    for (topic, outcome), count in counts.items():
+        outcomes[outcome] += count
+        metrics.messages_consumed.labels(topic).inc(count)
+        metrics.messages_processed.labels(topic, outcome).inc(count)
+        metrics.observe_all(metrics.message_process_duration.labels(topic), [seconds] * count)
+    for topic, of_topic in ages.items():
+        metrics.observe_all(metrics.event_age.labels(topic), of_topic)
+    for entity in changed:
+        metrics.projection_last_applied.labels(entity).set(now)
+    log.info("batch applied", records=len(records), seconds=round(seconds, 4), **outcomes, **traced(records))

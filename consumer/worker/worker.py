@@ -1,0 +1,273 @@
+"""Worker: poll, decode, apply, send dead letters, commit; the offsets follow the database.
+
+One task does it all in this order, so nothing of a batch is committed before all of it is in the database or in
+the dead-letter topic; the answer to a commit is waited for beside the next batch. How the worker stays in its consumer
+group meanwhile is in group.py and retry.py.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from consumer.common import metrics
+from consumer.common.bounds import pause, running, together, within
+from consumer.common.diagnosis import diagnose_database
+from consumer.common.errors import Fatal, Verdict, database_verdict
+from consumer.common.service import admin_app, serving
+from consumer.common.settings import Settings
+from consumer.kafka.options import consumer_options
+from consumer.kafka.publisher import Publisher
+from consumer.kafka.record import Record
+from consumer.postgres.database import Connection, Pool, pool, publish_settings
+from consumer.worker.apply import apply
+from consumer.worker.bisect import bisect
+from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters
+from consumer.worker.decode import decode
+from consumer.worker.group import Group, Moved, Stopped
+from consumer.worker.report import report
+from consumer.worker.report_metrics import watch_reports
+from consumer.worker.retry import Retry
+from consumer.worker.shards import join, split
+from consumer.worker.watchdog import Heartbeat, watch
+from schemas.certificates import CERTIFICATES
+from schemas.events import Event, Outcome
+from schemas.registry import FAMILIES, Malformed
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.5
+CONNECT_AGAIN_SECONDS = 1.0
+DISCONNECT_SECONDS = 2.0
+# As many events as are decoded in a fraction of a millisecond: a transaction has a dozen steps, and each waits for it.
+DECODED_AT_ONCE = 8
+# A transaction is a handful of statements, each of which has the whole DATABASE_TIMEOUT_SECONDS.
+TRANSACTION_TIMEOUTS = 2
+
+
+class Ahead(NamedTuple):
+    """The next batch, decoded while the one before it was on its way to the database."""
+
+    records: Sequence[Record] = ()
+    decoded: Sequence[Event | Malformed] = ()
+
+
+class Worker:
+    """What a batch goes through."""
+
+    def __init__(self, settings: Settings, group: Group, pool: Pool, dead_letters: DeadLetters) -> None:
+        self.group = group
+        self.retry = Retry(group)
+        self.pool = pool
+        self.dead_letters = dead_letters
+        self.limit = DeadLetterLimit(settings)
+        self.transaction_seconds = TRANSACTION_TIMEOUTS * settings.database_timeout_seconds
+        self.ahead = Ahead()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until asked to stop. Raises what no retry can cure."""
+        while not stop.is_set():
+            try:
+                if records := await self.group.fetch(POLL_SECONDS):
+                    await self.process(records)
+            except (Stopped, Moved) as reason:
+                log.info("batch abandoned", reason=type(reason).__name__.lower())
+            self.commit()
+
+    async def process(self, records: Sequence[Record]) -> None:
+        """Take a batch from Kafka's bytes to rows and dead letters; committing is next."""
+        started = time.monotonic()
+        ahead, self.ahead = self.ahead, Ahead()
+        decoded = ahead.decoded if records is ahead.records else await _decoded(records)
+        events = [event for event in decoded if isinstance(event, Event)]
+        self.limit.note([isinstance(one, Malformed) for one in decoded])
+
+        applied = iter(await self._apply_all(events))
+        results = [next(applied) if isinstance(event, Event) else event for event in decoded]
+
+        letters = [
+            DeadLetter(record, DECODE if isinstance(result, Malformed) else APPLY, result)
+            for record, result in zip(records, results, strict=True)
+            if isinstance(result, Exception)
+        ]
+        if letters:
+            await self.retry.run("dead_letter", lambda: self.dead_letters.publish(letters))
+        self.group.done(records)
+        report(records, decoded, results, time.monotonic() - started)
+
+    async def _apply_all(self, events: Sequence[Event]) -> Sequence[Outcome | Exception]:
+        """Apply a batch, and decode the next one while Postgres works on it."""
+        async with running(self.read_ahead()) as (ahead,):
+            shards = (bisect(shard, self.apply, lambda: self.limit.note([True])) for shard in split(events))
+            applied = join(events, await together(*shards))
+            await ahead
+        return applied
+
+    async def apply(self, events: Sequence[Event]) -> Sequence[Outcome]:
+        """Apply events in one transaction, for as long as it takes. Raises what is no matter of time."""
+
+        async def once() -> Sequence[Outcome]:
+            async with self.pool.acquire(timeout=self.transaction_seconds) as connection:
+                with metrics.db_transaction_duration.labels("apply").time():
+                    return await self._in_time(connection, events)
+
+        return await self.retry.run("apply", once)
+
+    async def read_ahead(self) -> None:
+        """Decode the next batch while Postgres works on this one."""
+        records = await self.group.read_ahead()
+        if records is not self.ahead.records:
+            self.ahead = Ahead(records, await _decoded(records))
+
+    async def _in_time(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outcome]:
+        """Cut a connection that nobody answers on: asyncpg would wait on it even to roll back."""
+        alarm = asyncio.get_running_loop().call_later(self.transaction_seconds, connection.terminate)
+        try:
+            return await apply(connection, events)
+        except asyncpg.InternalClientError:
+            connection.terminate()  # what it is in the middle of nobody knows: not for the pool
+            raise
+        finally:
+            alarm.cancel()
+
+    def commit(self) -> None:
+        """Commit the offsets of what is done, while the next batch comes."""
+        self.group.commit_beside()
+
+
+async def _decoded(records: Sequence[Record]) -> list[Event | Malformed]:
+    """Decode a batch, and let a transaction that goes on meanwhile take its turn again and again."""
+    decoded: list[Event | Malformed] = []
+    for start in range(0, len(records), DECODED_AT_ONCE):
+        decoded += map(_event, records[start : start + DECODED_AT_ONCE])
+        await asyncio.sleep(0)
+    return decoded
+
+
+def _event(record: Record) -> Event | Malformed:
+    try:
+        return decode(record)
+    except Malformed as error:
+        return error
+
+
+class Life:
+    """A worker's process from its start to its end, as the admin port shows it."""
+
+    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
+        self.stop = stop
+        self.heartbeat = Heartbeat(settings.worker_stall_seconds)
+        self.waiting_for = "start"
+        self.worker: Worker | None = None
+        self.publisher: Publisher | None = None
+
+    def reasons_to_wait(self) -> list[str]:
+        """Say why the worker is not ready."""
+        if self.worker is None or self.publisher is None:
+            return [self.waiting_for]
+        kafka = self.publisher.trouble and f"Kafka {self.publisher.trouble}"
+        unassigned = None if self.worker.group.settled else "no partitions assigned"
+        return [reason for reason in (self.worker.retry.waiting_for, kafka, unassigned) if reason]
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until ``stop`` is set. Raises Fatal, or whatever the worker does not understand."""
+    life = Life(settings, stop)
+    life.heartbeat.start()
+    try:
+        # Liveness knows the poll loop only: what is away elsewhere is no reason to be started again.
+        admin = admin_app(live=life.heartbeat.reasons, ready=life.reasons_to_wait)
+        async with (
+            serving(admin, settings.admin_host, settings.admin_port),
+            connected(settings, life) as connections,
+            publishing(settings) as publisher,
+        ):
+            if connections is not None:
+                await _run_member(settings, life, connections, publisher)
+    finally:
+        life.heartbeat.stop()
+    log.info("worker stopped")
+
+
+async def _run_member(settings: Settings, life: Life, connections: Pool, publisher: Publisher) -> None:
+    options = consumer_options(settings)
+    group = Group(
+        lambda: AIOKafkaConsumer(**options),
+        topics=[settings.topic(family.topic) for family in FAMILIES],
+        stop=life.stop,
+        max_records=settings.batch_max_records,
+        beat=life.heartbeat.beat,
+    )
+    worker = Worker(settings, group, connections, DeadLetters(settings, publisher))
+    try:
+        life.worker, life.publisher = worker, publisher
+        await group.join()
+        first = TopicPartition(settings.topic(CERTIFICATES.topic), 0)
+        await _first_of(
+            worker.run(life.stop),
+            watch(group, worker.retry, connections, settings.worker_stall_seconds),
+            watch_reports(connections, lambda: first in group.consumer.assignment(), lambda: group.behind),
+        )
+    finally:
+        await group.leave()
+
+
+async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
+    """Go on until one of them ends, and raise what it raises."""
+    async with running(*ways) as tasks:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+
+@asynccontextmanager
+async def connected(settings: Settings, life: Life) -> "AsyncIterator[Pool | None]":
+    """Connect to Postgres, for as long as it takes; None when asked to stop meanwhile."""
+    connections = None
+    while connections is None and not life.stop.is_set():
+        life.heartbeat.beat()
+        try:
+            connections = await _connect(settings)
+        except Exception as error:
+            cause = diagnose_database(error)
+            if database_verdict(error) is not Verdict.TRANSIENT:
+                if cause:
+                    raise Fatal(f"Postgres {cause}") from None
+                raise
+            life.waiting_for = f"connect: Postgres {cause or type(error).__name__}"
+            log.warning("will retry", stage="connect", error=type(error).__name__, cause=cause and str(cause))
+            await pause(CONNECT_AGAIN_SECONDS, life.stop)
+    try:
+        yield connections
+    finally:
+        # A connection that still waits for an answer would keep the pool open.
+        if connections and not await within(DISCONNECT_SECONDS, connections.close()):
+            connections.terminate()
+
+
+async def _connect(settings: Settings) -> Pool:
+    connections = await pool(settings)
+    try:
+        await publish_settings(connections, settings)
+    except BaseException:
+        connections.terminate()
+        raise
+    metrics.db_pool_connections.labels("idle").set_function(connections.get_idle_size)
+    metrics.db_pool_connections.labels("open").set_function(connections.get_size)
+    return connections
+
+
+@asynccontextmanager
+async def publishing(settings: Settings) -> AsyncIterator[Publisher]:
+    """Have a way to the dead-letter topic."""
+    publisher = Publisher(settings)
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()

@@ -1,0 +1,122 @@
+"""The logs of a whole run: one JSON object a line, and nothing in them of a person or a secret."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pytest
+
+from consumer.common.settings import load
+from consumer.traffic import Truth, documented, period
+from consumer.traffic.examples import CERTIFICATE_CREATED
+from consumer.traffic.simulate import simulate
+from deploy.local.stack import Stack
+from tests.records import header, published
+from tests.services import commands, deployment, start_ingress, start_worker, wait_for, wait_for_metric
+
+COUNT = 400
+START = datetime(2026, 6, 1, tzinfo=UTC)
+SIGNING_KEY = "a-signing-key-that-nobody-may-read"
+PERSONAL = ("firstName", "lastName", "email", "customerNumber")
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+class Run(NamedTuple):
+    """What a run wrote, and what must not be in it."""
+
+    logs: str
+    log_format: str
+    personal: set[str]
+    secrets: set[str]
+
+
+def personal_data() -> set[str]:
+    """Collect every name, address and number that the simulated sender posts."""
+    found = set()
+    webhooks = [*documented(Truth()), *period(Truth(), seed=1, start=START, count=COUNT)]
+    for webhook in webhooks:
+        try:
+            data: Any = json.loads(webhook.body)["data"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(data, dict):
+            found |= {str(data[field]) for field in PERSONAL if data.get(field)}
+    return found
+
+
+@pytest.fixture(scope="module", params=["json", "console"])
+def run(request: pytest.FixtureRequest, stack: Stack) -> Iterator[Run]:
+    """Run an ingress and a worker through the simulated traffic, refusals and dead letters included."""
+    database = f"logs_{request.param}"
+    url = stack.postgres.create_database(database)
+    environment = deployment(
+        stack,
+        DATABASE_URL=url,
+        WEBHOOK_SIGNING_KEYS=f"test={SIGNING_KEY}",
+        LOG_FORMAT=request.param,
+        LOG_LEVEL="debug",
+    )
+    for name in ("ingress", "worker"):
+        # Processes of one name share a file: what other tests' wrote is not ours to judge.
+        (stack.folder / f"{name}.log").unlink(missing_ok=True)
+    with commands(stack, environment) as giftledger:
+        giftledger.run("migrate")
+        giftledger.run("topics")
+        ingress, sender = start_ingress(giftledger)
+        worker = start_worker(giftledger)
+        summary, truth = asyncio.run(
+            simulate(url=f"http://127.0.0.1:{sender.port}", secret=SIGNING_KEY, count=COUNT, start=START, seed=1)
+        )
+        assert summary.mismatched == 0
+        done = truth.attempts + truth.duplicates + truth.dead_lettered
+        wait_for_metric(worker, "giftcert_messages_processed_total", done)
+        giftledger.stop()  # a batch is counted before it is logged
+        logs = ingress.process.log.read_text() + worker.process.log.read_text()
+        password = re.search(r":([^:@/]+)@", url)
+        assert password
+        yield Run(logs, request.param, personal_data(), {SIGNING_KEY, password[1], url})
+    stack.postgres.drop_database(database)
+
+
+def test_no_personal_data(run: Run) -> None:
+    assert len(run.personal) > 100
+    found = {word for word in run.personal if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", run.logs)}
+    assert found == set()
+
+
+def test_no_secret(run: Run) -> None:
+    assert [secret for secret in run.secrets if secret in run.logs] == []
+
+
+def test_one_wide_event_a_batch_and_one_a_refused_webhook(run: Run) -> None:
+    assert "batch applied" in run.logs
+    assert "webhook refused" in run.logs
+    if run.log_format == "json":
+        events = [json.loads(line) for line in run.logs.splitlines()]
+        assert all({"event", "level", "timestamp"} <= event.keys() for event in events)
+        batches = [event for event in events if event["event"] == "batch applied"]
+        assert all({"records", "seconds"} <= batch.keys() for batch in batches)
+        refused = [event for event in events if event["event"] == "webhook refused"]
+        assert all({"status", "reason", "detail"} <= event.keys() for event in refused)
+
+
+def test_a_trace_goes_from_the_request_into_the_record_and_into_the_workers_log(
+    stack: Stack, database_url: str
+) -> None:
+    environment = deployment(stack, DATABASE_URL=database_url, LOG_FORMAT="json")
+    (stack.folder / "worker.log").unlink(missing_ok=True)
+    with commands(stack, environment) as giftledger:
+        giftledger.run("topics")
+        _, sender = start_ingress(giftledger)
+        body = CERTIFICATE_CREATED.encode()
+        assert sender.post(body, {"traceparent": TRACEPARENT}).status == 200
+        record = published(load(environment), json.loads(body)["attemptId"])
+        log = start_worker(giftledger).process.log
+        wait_for(lambda: "batch applied" in log.read_text(), "the batch in the worker's log")
+        giftledger.stop()
+    batches = [event for event in map(json.loads, log.read_text().splitlines()) if event["event"] == "batch applied"]
+    assert header(record, "traceparent") == TRACEPARENT
+    assert [batch["traceparents"] for batch in batches] == [[TRACEPARENT]]

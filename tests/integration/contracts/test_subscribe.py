@@ -1,0 +1,41 @@
+"""The README's example of a subscriber, run as it stands there, against what an ingress publishes."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from consumer.traffic.examples import CERTIFICATE_CREATED, CERTIFICATE_ID, CERTIFICATE_PAID_WITH
+from deploy.local.stack import Stack
+from tests.services import commands, deployment, start_ingress
+
+README = Path(__file__).parents[3] / "README.md"
+MOST_LINES = 20
+
+
+def example(name: str) -> str:
+    """Give the fenced block of README.md that follows the mark of an example."""
+    found = re.search(rf"<!-- example: {name} -->\s*```\w*\n(.*?)```", README.read_text(), re.DOTALL)
+    assert found, f"README.md has no block marked <!-- example: {name} -->"
+    return found[1]
+
+
+def test_a_subscriber_of_twenty_lines_sees_each_attempt_once(stack: Stack) -> None:
+    text = example("subscribe")
+    assert sum(bool(line.strip()) for line in text.splitlines()) <= MOST_LINES
+    environment = deployment(stack)
+    test_traffic = json.loads(CERTIFICATE_PAID_WITH) | {"livemode": False, "attemptId": "a-test"}
+    with commands(stack, environment) as giftledger:
+        giftledger.run("topics")
+        _, sender = start_ingress(giftledger)
+        bodies = [CERTIFICATE_CREATED, CERTIFICATE_CREATED, json.dumps(test_traffic), CERTIFICATE_PAID_WITH]
+        assert [sender.post(body.encode()).status for body in bodies] == [200] * 4
+
+        subscriber = stack.run("subscriber", [sys.executable, "-c", text], environment)
+        expected = [
+            f"giftcertificate.created {CERTIFICATE_ID} 4000000",
+            f"giftcertificate.updated {CERTIFICATE_ID} 2750000",
+        ]
+        subscriber.wait_until(lambda: expected[-1] in subscriber.log.read_text(), "the last balance")
+        subscriber.terminate()
+        assert [line for line in subscriber.log.read_text().splitlines() if "giftcert" in line] == expected

@@ -1,0 +1,186 @@
+"""A rebuild makes the same tables anew beside the worker, and replaces them only when it may."""
+
+import asyncio
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+
+from consumer.common.errors import Fatal
+from consumer.common.settings import Settings
+from consumer.kafka.topics import admin
+from consumer.operate.rebuild import drop_old, rebuild
+from consumer.postgres.database import Pool
+from deploy.local.kafka_apache import ApacheKafka
+from deploy.local.stack import Stack
+from tests.applying import tables
+from tests.builders import bought, definition, definition_deleted, paid_with
+from tests.pipeline import publish, until, working
+
+RANDOM = random.Random(7)
+
+
+def traffic(count: int, start: int = 0) -> list[dict[str, Any]]:
+    """Give purchases and redemptions of few certificates, in no order, and a definition's life."""
+    events = [
+        paid_with(RANDOM.randrange(5_000_000), updated=RANDOM.randrange(3000), _id=f"certificate-{number % 97}")
+        for number in range(start, start + count)
+    ]
+    return [*events, definition(), definition_deleted()]
+
+
+async def applied(settings: Settings, connections: Pool, bodies: list[dict[str, Any]]) -> None:
+    await publish(settings, *bodies)
+    async with working(settings):
+        await until(lambda: _attempts(connections, len(bodies)), f"{len(bodies)} attempts")
+
+
+async def _attempts(connections: Pool, at_least: int) -> bool:
+    return bool(await connections.fetchval("SELECT count(*) >= $1 FROM webhook_attempt", at_least))
+
+
+async def test_a_rebuild_of_an_intact_database_changes_nothing_but_the_tables_themselves(
+    settings: Settings, connections: Pool
+) -> None:
+    await applied(settings, connections, traffic(300))
+    before = await tables(connections)
+    report = await connections.fetch("SELECT * FROM reporting.liability_current")
+
+    done = await rebuild(settings, partial=False, accept_differences=False)
+
+    assert (done.records, done.differences, done.swapped) == (302, [], True)
+    assert await tables(connections) == before
+    assert await connections.fetch("SELECT * FROM reporting.liability_current") == report
+
+
+async def test_a_rebuild_during_traffic_ends_without_a_difference(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Small batches, so that more than one of them is applied while the tables are locked.
+    monkeypatch.setattr("consumer.kafka.scan.MAX_RECORDS", 20)
+    await publish(settings, *traffic(2000))
+    async with working(settings):
+        await until(lambda: _attempts(connections, 100), "a worker that works")
+        sending = asyncio.create_task(_keep_sending(settings))
+        done = await rebuild(settings, partial=False, accept_differences=False)
+        sent = await sending
+        await until(lambda: _attempts(connections, 2002 + sent), "everything sent meanwhile")
+
+    assert done.differences == []
+    assert done.swapped
+    assert sent > 0
+    lost = await connections.fetchval(
+        "SELECT count(*) FROM giftcert_old.webhook_attempt AS old WHERE NOT EXISTS "
+        "(SELECT FROM webhook_attempt AS new WHERE new.attempt_id = old.attempt_id)"
+    )
+    assert lost == 0
+
+
+async def _keep_sending(settings: Settings) -> int:
+    """Send batch after batch while the rebuild runs."""
+    for batch in range(10):
+        await publish(settings, *traffic(50, start=batch * 50)[:50])
+    return 500
+
+
+async def test_a_damaged_row_is_a_difference_and_nothing_is_swapped_unasked(
+    settings: Settings, connections: Pool
+) -> None:
+    await applied(settings, connections, traffic(100))
+    intact = await tables(connections)
+    await connections.execute("UPDATE certificate SET balance = balance + 1 WHERE certificate_id = 'certificate-5'")
+
+    refused = await rebuild(settings, partial=False, accept_differences=False)
+    assert [(d.table, d.entity_id) for d in refused.differences] == [("certificate", "certificate-5")]
+    assert not refused.swapped
+    assert await tables(connections) != intact
+
+    accepted = await rebuild(settings, partial=False, accept_differences=True)
+    assert accepted.swapped
+    assert await tables(connections) == intact
+
+
+async def test_the_old_tables_are_kept_until_they_are_dropped(settings: Settings, connections: Pool) -> None:
+    await applied(settings, connections, traffic(10))
+    await rebuild(settings, partial=False, accept_differences=False)
+
+    assert await connections.fetchval("SELECT count(*) FROM giftcert_old.webhook_attempt") == 12
+    with pytest.raises(Fatal, match="drop-old"):
+        await rebuild(settings, partial=False, accept_differences=False)
+    assert await drop_old(settings)
+    assert not await drop_old(settings)
+
+
+async def test_keys_and_grants_are_the_same_after_the_swap(settings: Settings, connections: Pool) -> None:
+    await applied(settings, connections, traffic(10))
+    before = await _shape(connections)
+
+    await rebuild(settings, partial=False, accept_differences=False)
+
+    assert await _shape(connections) == before
+
+
+async def _shape(connections: Pool) -> list[Any]:
+    """Read what could get lost on the way: indexes, constraints, owners, grants, comments."""
+    return [
+        await connections.fetch("SELECT indexdef FROM pg_indexes WHERE schemaname = 'giftcert' ORDER BY indexname"),
+        await connections.fetch(
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE connamespace = 'giftcert'::regnamespace ORDER BY conname, conrelid::regclass::text"
+        ),
+        await connections.fetch(
+            "SELECT relname, relowner, relacl::text, reloptions FROM pg_class "
+            "WHERE relnamespace = 'giftcert'::regnamespace AND relkind = 'r' ORDER BY relname"
+        ),
+        await connections.fetch(
+            "SELECT attrelid::regclass::text, attname, attnotnull, attacl::text, col_description(attrelid, attnum) "
+            "FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r' "
+            "WHERE relnamespace = 'giftcert'::regnamespace AND attnum > 0 ORDER BY 1, 2"
+        ),
+    ]
+
+
+async def test_a_topic_without_its_beginning_is_refused(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await applied(settings, connections, traffic(10))
+
+    async def gone(_: object, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 3)
+
+    monkeypatch.setattr("aiokafka.AIOKafkaConsumer.beginning_offsets", gone)
+
+    with pytest.raises(Fatal, match="no longer hold their beginning"):
+        await rebuild(settings, partial=False, accept_differences=False)
+    assert await connections.fetchval("SELECT to_regnamespace('giftcert_shadow')") is None
+
+
+async def test_where_the_beginning_is_deleted_the_part_that_is_left_is_enough_only_if_one_says_so(
+    stack: Stack, settings: Settings, connections: Pool
+) -> None:
+    if not isinstance(stack.kafka, ApacheKafka):
+        pytest.skip("the embedded broker deletes no records")
+    one_partition = msgspec.structs.replace(settings, topic_partitions=1)
+    await applied(one_partition, connections, traffic(10))
+    certificates = TopicPartition(settings.topic("certificates"), 0)
+    async with admin(settings) as client:
+        await client.delete_records({certificates: RecordsToDelete(4)})
+
+    with pytest.raises(Fatal, match="4 records are gone"):
+        await rebuild(settings, partial=False, accept_differences=False)
+    done = await rebuild(settings, partial=True, accept_differences=True)
+
+    assert (done.records, done.swapped) == (12 - 4, True)
+    assert await connections.fetchval("SELECT count(*) FROM certificate_history") == 10 - 4
+
+
+async def test_a_rebuild_keeps_when_we_knew(settings: Settings, connections: Pool) -> None:
+    await applied(settings, connections, [bought(), paid_with(1, updated=10)])
+    before = await connections.fetch("SELECT event_id, received_at FROM certificate_history ORDER BY 1")
+
+    await rebuild(settings, partial=False, accept_differences=False)
+
+    assert await connections.fetch("SELECT event_id, received_at FROM certificate_history ORDER BY 1") == before

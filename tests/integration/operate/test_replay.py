@@ -1,0 +1,165 @@
+"""Dead letters are workable: list, show, replay; and a replay after a repair makes the tables right."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+import pytest
+from click.testing import CliRunner, Result
+
+from consumer.__main__ import main
+from consumer.common.settings import Settings
+from consumer.kafka.record import Record
+from consumer.postgres.database import Pool
+from schemas.registry import DEAD_LETTER
+from tests.builders import bought, paid_with
+from tests.integration.worker.test_poison import REFUSED_BALANCE
+from tests.laboratory import comparable
+from tests.pipeline import RECEIVED_AT, dead_letters, publish, until, working
+from tests.reference import Delivery, reference
+
+NOON = datetime.fromisoformat(RECEIVED_AT[1].decode())
+CONSTRAINT = "ALTER TABLE certificate_history ADD CONSTRAINT repairable CHECK (balance <> 666)"
+REPAIR = "ALTER TABLE certificate_history DROP CONSTRAINT repairable"
+
+
+async def giftledger(environment: Mapping[str, str], *arguments: str) -> Result:
+    """Run a command in a thread: it has an event loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, main, arguments, env=dict(environment))
+
+
+async def make_dead_letters(settings: Settings, connections: Pool) -> list[dict[str, object]]:
+    """Apply a purchase, refuse its first redemption and a body that is none; give the bodies that are real."""
+    bodies = [bought(), paid_with(REFUSED_BALANCE, updated=30), paid_with(1, updated=20)]
+    await connections.execute(CONSTRAINT)
+    await publish(settings, *bodies, b"not json")
+    async with working(settings):
+        await until(lambda: _letters(settings, 2), "two dead letters")
+    return bodies
+
+
+async def _letters(settings: Settings, count: int) -> bool:
+    return len(await dead_letters(settings)) >= count
+
+
+async def test_list_shows_each_letter_and_counts_them_by_reason(
+    settings: Settings, environment: dict[str, str], connections: Pool
+) -> None:
+    await make_dead_letters(settings, connections)
+
+    everything = await giftledger(environment, "dead-letters", "list")
+    some = await giftledger(environment, "dead-letters", "list", "--reason", "checkviolation")
+    none = await giftledger(environment, "dead-letters", "list", "--until", "2020-01-01")
+
+    assert "CheckViolationError" in everything.output
+    assert "JSON is malformed" in everything.output
+    assert "2 dead letters" in everything.output
+    assert "1 dead letter" in some.output
+    assert "JSON is malformed" not in some.output
+    assert "0 dead letters" in none.output
+
+
+async def test_show_prints_reason_headers_and_body(
+    settings: Settings, environment: dict[str, str], connections: Pool
+) -> None:
+    await make_dead_letters(settings, connections)
+    letter = next(letter for letter in await dead_letters(settings) if letter.value == b"not json")
+
+    shown = await giftledger(environment, "dead-letters", "show", f"{letter.partition}:{letter.offset}")
+    missing = await giftledger(environment, "dead-letters", "show", "0:999")
+
+    assert "not json" in shown.output
+    assert "__connect.errors.stage: VALUE_CONVERTER" in shown.output
+    assert missing.exit_code == 1
+    assert "No dead letter at 0:999" in missing.output
+
+
+async def test_after_a_repair_a_replay_gives_the_reference_and_a_second_one_changes_nothing(
+    settings: Settings, environment: dict[str, str], connections: Pool
+) -> None:
+    bodies = await make_dead_letters(settings, connections)
+    await connections.execute(REPAIR)
+    expected = reference([Delivery(body, NOON) for body in bodies])
+
+    replayed = await giftledger(environment, "dead-letters", "replay", "--reason", "CheckViolation")
+    async with working(settings):
+        await until(lambda: _attempts(connections, 3), "the replayed attempt")
+    assert "1 dead letter replayed" in replayed.output
+    assert await comparable(connections) == expected
+
+    again = await giftledger(environment, "dead-letters", "replay", "--all")
+    async with working(settings):
+        await until(lambda: _letters(settings, 3), "the letter that nothing can repair")
+    assert "2 dead letters replayed" in again.output
+    assert await comparable(connections) == expected
+    assert await connections.fetchval("SELECT count(*) FROM webhook_attempt") == 3
+
+
+async def _attempts(connections: Pool, count: int) -> bool:
+    return bool(await connections.fetchval("SELECT count(*) = $1 FROM webhook_attempt", count))
+
+
+async def test_a_replayed_record_is_the_original_and_says_where_it_came_from(
+    settings: Settings, environment: dict[str, str], connections: Pool
+) -> None:
+    await make_dead_letters(settings, connections)
+    await giftledger(environment, "dead-letters", "replay", "--all")
+    async with working(settings):
+        letters = await until(lambda: _replayed(settings), "the letter that died again")
+
+    (letter,) = letters
+    headers = [name for name, _ in letter.headers]
+    origin = dict(letter.headers)["replayed-from"].decode()
+    assert letter.value == b"not json"
+    assert letter.key == b"unreadable"
+    assert dict(letter.headers)["received-at"] == RECEIVED_AT[1]
+    assert origin.startswith(f"{settings.topic(DEAD_LETTER)}/")
+    assert len(headers) == len(set(headers))
+
+
+async def _replayed(settings: Settings) -> list[Record]:
+    return [
+        letter
+        for letter in await dead_letters(settings)
+        if letter.value == b"not json" and "replayed-from" in dict(letter.headers)
+    ]
+
+
+async def test_a_replay_without_a_choice_is_refused(environment: dict[str, str]) -> None:
+    result = await giftledger(environment, "dead-letters", "replay")
+
+    assert result.exit_code == 2
+    assert "--all" in result.output
+
+
+async def test_a_place_without_a_letter_is_an_error_and_nothing_is_sent(
+    settings: Settings, environment: dict[str, str], connections: Pool
+) -> None:
+    await make_dead_letters(settings, connections)
+    there = (await dead_letters(settings))[0]
+
+    result = await giftledger(environment, "dead-letters", "replay", f"{there.partition}:{there.offset}", "0:999")
+
+    assert result.exit_code == 1
+    assert "No dead letter at 0:999" in result.output
+    assert "replayed" not in result.output
+
+
+@pytest.mark.parametrize("action", ["show", "replay"])
+async def test_what_is_no_place_is_a_usage_error(environment: dict[str, str], action: str) -> None:
+    result = await giftledger(environment, "dead-letters", action, "the-first")
+
+    assert result.exit_code == 2
+    assert "'the-first' is not a place such as 3:1042" in result.output
+
+
+async def test_a_dry_run_sends_nothing(settings: Settings, environment: dict[str, str], connections: Pool) -> None:
+    await make_dead_letters(settings, connections)
+
+    result = await giftledger(environment, "dead-letters", "replay", "--all", "--dry-run")
+
+    assert "2 dead letters would be replayed" in result.output
+    async with working(settings):
+        await publish(settings, bought(_id="marker"))
+        await until(lambda: _attempts(connections, 3), "the marker behind everything")
+    assert len(await dead_letters(settings)) == 2

@@ -1,0 +1,29 @@
+"""README.md is true where a test can tell."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from consumer.__main__ import main
+from consumer.common.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda field: field.encode_name)
+def test_every_setting_stands_in_the_readme(field: msgspec.structs.FieldInfo) -> None:
+    assert f"`{field.encode_name}`" in README
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_stands_in_the_changelog_and_is_explained(command: str) -> None:
+    assert main.commands[command].help
+    assert command in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("target", ["make demo", "make test", "make up", "make help", "make verify"])
+def test_the_make_targets_that_the_readme_names_exist(target: str) -> None:
+    assert target in README
+    assert f"\n{target.split()[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -1,0 +1,575 @@
+"""The five events: the documents' own examples, what is tolerated, what is not, and what an error may say."""
+
+import json
+import re
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.certificates import (
+    CERTIFICATES,
+    Certificate,
+    CertificateCreated,
+    CertificateUpdated,
+    DisplayCurrency,
+    ShiftLocation,
+)
+from schemas.definitions import DEFINITIONS, Definition, DefinitionCreated, DefinitionDeleted, DefinitionUpdated
+from schemas.envelope import Message
+from schemas.events import Family, OrderKey, Projection
+from schemas.registry import UNROUTED, Malformed, read, route
+from tests.builders import (
+    CERTIFICATE_ID,
+    DEFINITION_ID,
+    bought,
+    definition,
+    definition_deleted,
+    encode,
+    event,
+    moment,
+    webhook,
+)
+
+PAYLOADS = Path(__file__).parents[2] / "payloads"
+
+
+def payload(name: str) -> bytes:
+    return (PAYLOADS / f"{name}.json").read_bytes()
+
+
+def message(body: dict[str, Any]) -> Any:
+    return read(encode(body))[0]
+
+
+def certificate(**data: Any) -> Certificate:
+    """Decode a purchase whose ``data`` is the least that is legal, and what the test adds."""
+    decoded = message(webhook("giftcertificate.created", {"_id": CERTIFICATE_ID, "balance": 1, **data}))
+    snapshot: Certificate = decoded.snapshot
+    return snapshot
+
+
+def refusal(body: dict[str, Any] | bytes) -> str:
+    with pytest.raises(Malformed) as refused:
+        read(body if isinstance(body, bytes) else encode(body))
+    return str(refused.value)
+
+
+# The documents' examples.
+
+
+def test_the_documented_creation_of_a_definition_is_read() -> None:
+    decoded, family, _ = read(payload("giftcertificates.created"))
+
+    assert isinstance(decoded, DefinitionCreated)
+    assert (family, decoded.data.id, decoded.livemode) == (DEFINITIONS, "60c921a917bda93f5c896bf4", True)
+    assert (decoded.data.price, decoded.data.value) == (301_000, 401_000)
+    assert decoded.order.occurred_at.isoformat() == "2021-06-15T21:54:49.510000+00:00"
+
+
+def test_the_documented_update_of_a_definition_is_read() -> None:
+    decoded, family, _ = read(payload("giftcertificates.updated"))
+
+    assert isinstance(decoded, DefinitionUpdated)
+    assert (family, decoded.data.id, decoded.livemode) == (DEFINITIONS, "5f3e98216501256cff449715", False)
+    assert (decoded.data.price, decoded.data.value) == (5_000_000, 7_500_000)
+
+
+def test_the_documented_delete_of_a_definition_is_read() -> None:
+    decoded, family, _ = read(payload("giftcertificates.deleted"))
+
+    assert isinstance(decoded, DefinitionDeleted)
+    assert (family, decoded.data.id, decoded.snapshot) == (DEFINITIONS, "60c921a917bda93f5c896bf4", None)
+    assert decoded.deleted_at.isoformat() == "2021-06-15T21:54:55+00:00"
+
+
+@pytest.mark.parametrize("name", ["giftcertificates.created", "giftcertificates.updated", "giftcertificates.deleted"])
+def test_a_documented_example_is_routed_by_its_definition(name: str) -> None:
+    example = json.loads(payload(name))
+
+    routed = route(payload(name))
+
+    assert routed.topic == "definitions"
+    assert routed.key == example["data"].get("_id", example["data"].get("giftcertificateId"))
+    assert routed.envelope.attempt_id == example["attemptId"]
+
+
+# The skeleton of a certificate gives types instead of values; these stand for them.
+OF_THE_TYPE = {"string": "text", "int": 301_000, "float": 1.25, "boolean": True}
+REAL = {
+    "event": "giftcertificate.created",
+    "_id": CERTIFICATE_ID,
+    "created": 1_623_794_091,
+    "value": "2021-06-15T21:54:49.506Z",
+}
+
+
+def filled(skeleton: Any, name: str = "") -> Any:
+    if isinstance(skeleton, dict):
+        return {key: filled(value, key) for key, value in skeleton.items()}
+    if isinstance(skeleton, list):
+        return [filled(value) for value in skeleton]
+    return REAL[name] if name in REAL and skeleton in {"string", "int"} else OF_THE_TYPE[skeleton]
+
+
+def documented_certificate() -> dict[str, Any]:
+    body: dict[str, Any] = filled(json.loads(payload("giftcertificate.skeleton")))
+    body["data"]["taxes"][0]["value"] = 13_000
+    return body
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [("giftcertificate.created", CertificateCreated), ("giftcertificate.updated", CertificateUpdated)],
+)
+def test_a_certificate_with_every_documented_field_is_read(event: str, kind: type[Message]) -> None:
+    decoded, family, _ = read(encode({**documented_certificate(), "event": event}))
+
+    assert isinstance(decoded, kind)
+    assert (family, decoded.event_name) == (CERTIFICATES, event)
+
+
+def test_a_certificate_with_every_documented_field_gives_what_the_projections_use() -> None:
+    snapshot = message(documented_certificate()).snapshot
+
+    assert (snapshot.balance, snapshot.price, snapshot.total) == (301_000, 301_000, 301_000)
+    assert (snapshot.shift_location.station_id, snapshot.shift_location.time_zone) == ("text", "text")
+    assert (snapshot.display_currency.buy, snapshot.display_currency.isocode) == (1.25, "text")
+    assert snapshot.transactions_paid == []
+
+
+def test_data_is_kept_as_it_came_with_every_field_that_no_projection_uses() -> None:
+    body = documented_certificate()
+
+    _, _, data = read(encode(body))
+
+    assert json.loads(data) == body["data"]
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    ("event", "family"),
+    [
+        ("giftcertificate.created", CERTIFICATES),
+        ("giftcertificate.updated", CERTIFICATES),
+        ("giftcertificates.created", DEFINITIONS),
+        ("giftcertificates.updated", DEFINITIONS),
+    ],
+)
+def test_singular_and_plural_names_are_different_things(event: str, family: Family) -> None:
+    body = webhook(event, {"_id": "x", "balance": 1})
+
+    assert read(encode(body))[1] is family
+    assert route(encode(body)).topic == family.topic
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "giftcertificate.deleted",
+        "giftcertificate",
+        "giftcertificates",
+        "giftcertificate.created.v2",
+        "giftcertificatesx.created",
+        "GiftCertificate.created",
+        " giftcertificate.created",
+        "giftcertificate.created\n",
+        "transaction.completed",
+        "ticket.created",
+    ],
+)
+def test_any_other_name_is_unrouted_and_keyed_by_its_event(event: str) -> None:
+    routed = route(encode(webhook(event, None, id="event-7")))
+
+    assert (routed.topic, routed.key) == (UNROUTED, "event-7")
+
+
+@pytest.mark.parametrize("data", ["null", '"text"', "7", "[]", "{}", '{"_id":7}', '{"_id":"\\u0000"}'])
+def test_what_an_unrouted_event_holds_is_nobody_s_business(data: str) -> None:
+    assert route(encode(webhook("ticket.created", json.loads(data)))).topic == UNROUTED
+
+
+@pytest.mark.parametrize("event", ["ticket.created", "giftcertificate.deleted", "giftcertificate", ""])
+def test_a_worker_refuses_a_name_that_it_does_not_know(event: str) -> None:
+    assert refusal(webhook(event, {"_id": "x", "balance": 1})) == "Unexpected value - at `$.event`"
+
+
+# Tolerance.
+
+CERTIFICATE_FIELDS = [
+    field.encode_name for field in msgspec.structs.fields(Certificate) if field.name not in {"id", "balance"}
+]
+DEFINITION_FIELDS = [field.encode_name for field in msgspec.structs.fields(Definition) if field.name != "id"]
+
+
+LEAST = {"_id": CERTIFICATE_ID, "balance": 1}
+ENVELOPE = {"id": "event", "attemptId": "attempt"}
+
+
+def certificate_row(**data: Any) -> tuple[Any, ...]:
+    """Give what the table makes of the least that is legal and ``data``, without ``data`` as it came."""
+    bought_one = event(webhook("giftcertificate.created", {**LEAST, **data}, **ENVELOPE))
+    return CERTIFICATES.rows([bought_one], [Projection(bought_one.entity, bought_one, None)])[0][:-1]
+
+
+def definition_row(**data: Any) -> tuple[Any, ...]:
+    described = event(webhook("giftcertificates.created", {"_id": DEFINITION_ID, **data}, **ENVELOPE))
+    return DEFINITIONS.rows([described], [Projection(described.entity, described, described.deleted_at)])[0][:-1]
+
+
+@pytest.mark.parametrize("blank", [None, ""])
+@pytest.mark.parametrize("name", CERTIFICATE_FIELDS)
+def test_a_blank_field_of_a_certificate_means_the_same_as_a_missing_one(name: str, blank: str | None) -> None:
+    assert certificate_row(**{name: blank}) == certificate_row()
+
+
+@pytest.mark.parametrize("blank", [None, ""])
+@pytest.mark.parametrize("name", DEFINITION_FIELDS)
+def test_a_blank_field_of_a_definition_means_the_same_as_a_missing_one(name: str, blank: str | None) -> None:
+    assert definition_row(**{name: blank}) == definition_row()
+
+
+@pytest.mark.parametrize("name", ["shiftLocation", "displayCurrency", "createdAt", "updatedAt"])
+def test_an_empty_object_in_a_certificate_means_the_same_as_a_missing_one(name: str) -> None:
+    assert certificate_row(**{name: {}}) == certificate_row()
+
+
+@pytest.mark.parametrize("name", ["createdAt", "updatedAt"])
+def test_a_null_date_in_a_certificate_means_the_same_as_a_missing_one(name: str) -> None:
+    assert certificate_row(**{name: {"value": 0, "offset": 0}}) == certificate_row()
+
+
+@pytest.mark.parametrize("name", ["stationId", "name", "timeZone", "primaryCurrencyCode"])
+@pytest.mark.parametrize("blank", [None, ""])
+def test_a_blank_field_of_a_station_means_the_same_as_no_station(name: str, blank: str | None) -> None:
+    assert certificate_row(shiftLocation={name: blank}) == certificate_row()
+
+
+def test_the_station_of_an_older_account_has_only_its_id_and_name() -> None:
+    station = certificate(shiftLocation={"stationId": "station-1", "name": "Union"}).shift_location
+
+    assert isinstance(station, ShiftLocation)
+    assert (station.station_id, station.name, station.time_zone) == ("station-1", "Union", None)
+
+
+@pytest.mark.parametrize("unknown", [None, "", 7, 1e300, True, [], {}, [[{"deep": [None]}]], "x" * 10_000], ids=count())
+def test_a_field_that_nobody_knows_changes_nothing(unknown: object) -> None:
+    assert certificate_row(somethingNew=unknown) == certificate_row()
+    assert definition_row(somethingNew=unknown) == definition_row()
+
+
+def test_a_field_of_the_envelope_that_nobody_knows_changes_nothing() -> None:
+    body = bought()
+
+    assert message({**body, "apiVersion": {"major": 2}}) == message(body)
+
+
+@pytest.mark.parametrize("wrong", [None, "", 7, True, [], {}, "text", [{"calculated": "many"}]], ids=repr)
+@pytest.mark.parametrize(
+    "name", ["taxes", "fees", "rounding", "email", "firstName", "displayPrice", "shiftNumber", "taxable", "description"]
+)
+def test_a_field_that_no_projection_uses_may_be_anything(name: str, wrong: object) -> None:
+    assert certificate_row(**{name: wrong}) == certificate_row()
+
+
+@pytest.mark.parametrize("wrong", [None, "", 7, True, [], {}, "text"], ids=repr)
+@pytest.mark.parametrize("name", ["availableChannels", "savings", "marketingImage", "image", "createdBy", "userId"])
+def test_a_field_of_a_definition_that_no_projection_uses_may_be_anything(name: str, wrong: object) -> None:
+    assert definition_row(**{name: wrong}) == definition_row()
+
+
+def test_the_fields_of_a_message_may_come_in_any_order() -> None:
+    body = bought()
+
+    assert message(dict(reversed(body.items()))) == message(body)
+
+
+@given(st.permutations([b'"id":"e"', b'"attemptId":"a"', b'"livemode":true', b'"created":1', b'"event":"x.y"']))
+def test_the_peek_finds_the_envelope_in_any_order(fields: list[bytes]) -> None:
+    assert route(b'{"data":{},' + b",".join(fields) + b"}").envelope.event == "x.y"
+
+
+# Text that no Postgres text can hold.
+
+HALF_SURROGATES = [r"\ud83d", r"\uDE00", r"\ud83d\ud83d", r"\ude00\ud83d", r"\uD83Dx\uDE00"]
+
+
+@pytest.mark.parametrize("text", [r"\u0000", r"a\u0000b", *HALF_SURROGATES, r"\ud83d\u0000\ude00"])
+def test_a_character_that_postgres_cannot_hold_becomes_a_replacement(text: str) -> None:
+    body = encode(webhook("giftcertificate.created", {**LEAST, "email": "TEXT"})).replace(b"TEXT", text.encode())
+
+    _, _, data = read(body)
+
+    assert re.fullmatch("[abx]?(\ufffd|x)+b?", json.loads(data)["email"])
+
+
+@pytest.mark.parametrize(
+    "text", [r"\ud83d\ude00", r"\uD83D\uDE00", r"\\u0000", r"\\ud83d", r"\\\\u0000", r"\\", r"\u00e9"]
+)
+def test_a_text_that_postgres_can_hold_stays_as_it_came(text: str) -> None:
+    body = encode(webhook("giftcertificate.created", {**LEAST, "email": "TEXT"})).replace(b"TEXT", text.encode())
+
+    _, _, data = read(body)
+
+    assert json.loads(data)["email"] == json.loads(f'"{text}"')
+
+
+@pytest.mark.parametrize("text", [r"\\\u0000", r"\\\ud83d"])
+def test_an_escape_after_an_escaped_backslash_is_still_replaced(text: str) -> None:
+    body = encode(webhook("giftcertificate.created", {**LEAST, "email": "TEXT"})).replace(b"TEXT", text.encode())
+
+    assert json.loads(read(body)[2])["email"] == "\\\ufffd"
+
+
+@given(text=st.text(alphabet=st.characters(exclude_characters=["\0"], codec="utf-8")), ascii_only=st.booleans())
+def test_any_text_survives_however_it_is_escaped(text: str, *, ascii_only: bool) -> None:
+    body = bought(email=text)
+
+    _, _, data = read(json.dumps(body, ensure_ascii=ascii_only).encode())
+
+    assert json.loads(data)["email"] == text
+
+
+@given(st.text(alphabet=st.one_of(st.characters(categories=["Cs"]), st.sampled_from("\0\\u0a😀"))))
+def test_no_text_that_the_sender_can_write_fails_an_event(text: str) -> None:
+    _, _, data = read(json.dumps(bought(email=text)).encode())
+
+    assert not re.search("[\0\ud800-\udfff]", json.loads(data)["email"])
+
+
+@pytest.mark.parametrize("field", ["id", "attemptId"])
+def test_an_identifier_of_the_envelope_is_never_altered_but_refused(field: str) -> None:
+    assert f"$.{field}" in refusal(bought(envelope={field: "a\0b"}))
+
+
+def test_an_entity_s_identifier_is_never_altered_but_refused() -> None:
+    assert "$.data._id" in refusal(json.dumps(bought(_id="a\ud83d")).encode())
+
+
+# Strictness: identity, event, livemode, balance.
+
+NO_IDENTIFIER: tuple[Any, ...] = (None, "", 7, True, [], {}, "x" * 257)
+WRONG: dict[str, tuple[Any, ...]] = {
+    "id": NO_IDENTIFIER,
+    "attemptId": NO_IDENTIFIER,
+    "livemode": (None, "", "true", 1, 0, [], {}),
+    "created": (None, "", "1623794091", 1.5, True, {}, []),
+    "event": (None, 7, True, [], {}),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"), [(name, wrong) for name, several in WRONG.items() for wrong in several], ids=count()
+)
+def test_a_wrong_field_of_the_envelope_is_refused_by_its_path(name: str, wrong: object) -> None:
+    body = {**bought(), name: wrong}
+
+    with pytest.raises(Malformed, match=rf"\$\.{name}`"):
+        route(encode(body))
+    assert f"$.{name}`" in refusal(body)
+
+
+@pytest.mark.parametrize("name", ["id", "attemptId", "livemode", "created", "event", "data"])
+def test_a_missing_field_of_the_envelope_is_refused_by_its_name(name: str) -> None:
+    body = {key: value for key, value in bought().items() if key != name}
+
+    with pytest.raises(Malformed, match=f"missing required field `{name}`"):
+        route(encode(body))
+    assert f"missing required field `{name}`" in refusal(body)
+
+
+@pytest.mark.parametrize("created", [10**18, -(10**18), 10**30])
+def test_a_created_that_no_calendar_holds_is_refused_by_the_ingress_already(created: int) -> None:
+    with pytest.raises(Malformed, match="created"):
+        route(encode(bought(envelope={"created": created})))
+
+
+@pytest.mark.parametrize("balance", [None, "", "5000000", 50.0, 2**63, -(2**63) - 1, True, [], {}], ids=repr)
+def test_a_wrong_balance_is_refused_by_its_path(balance: object) -> None:
+    assert "$.data.balance" in refusal(webhook("giftcertificate.created", {**LEAST, "balance": balance}))
+
+
+def test_a_certificate_without_a_balance_is_refused() -> None:
+    assert refusal(webhook("giftcertificate.updated", {"_id": "x"})) == (
+        "Object missing required field `balance` - at `$.data`"
+    )
+
+
+@pytest.mark.parametrize("amount", [-(2**63), -1, 0, 2**63 - 1])
+def test_any_amount_that_a_bigint_holds_is_money(amount: int) -> None:
+    snapshot = certificate(balance=amount, price=amount, total=amount)
+
+    assert (snapshot.balance, snapshot.price, snapshot.total) == (amount, amount, amount)
+
+
+@pytest.mark.parametrize("name", ["price", "total"])
+@pytest.mark.parametrize("amount", [2**63, -(2**63) - 1, 3.01, "301000", True], ids=repr)
+def test_an_amount_that_is_no_bigint_is_refused_by_its_path(name: str, amount: object) -> None:
+    assert f"$.data.{name}" in refusal(webhook("giftcertificate.created", {**LEAST, name: amount}))
+
+
+ENTITY_IDS = [
+    (bought(), "_id"),
+    (definition(), "_id"),
+    (definition_deleted(), "giftcertificateId"),
+]
+
+
+@pytest.mark.parametrize(("body", "name"), ENTITY_IDS, ids=["certificate", "definition", "delete"])
+@pytest.mark.parametrize("wrong", [None, "", 7, {}, "x" * 257], ids=count())
+def test_an_entity_without_a_good_id_is_refused_by_its_path(body: dict[str, Any], name: str, wrong: object) -> None:
+    body = {**body, "data": {**body["data"], name: wrong}}
+
+    with pytest.raises(Malformed, match=rf"\$\.data\.{name}`"):
+        route(encode(body))
+    assert f"$.data.{name}`" in refusal(body)
+
+
+@pytest.mark.parametrize("data", [None, "", 7, [], "text"], ids=repr)
+def test_data_that_is_no_object_is_refused_by_its_path(data: object) -> None:
+    body = webhook("giftcertificate.created", data)
+
+    with pytest.raises(Malformed, match=r"\$\.data`"):
+        route(encode(body))
+    assert "$.data`" in refusal(body)
+
+
+def test_the_peek_reads_no_business_data() -> None:
+    routed = route(encode(webhook("giftcertificate.created", {"_id": "x", "balance": "much", "updatedAt": 7})))
+
+    assert (routed.topic, routed.key) == ("certificates", "x")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b" ", b"nonsense", b"{", b'{"id":', b"[]", b"null", b'"text"', b"7", b"NaN", b"\xff", b"[" * 10**5]
+)
+def test_what_is_no_json_object_is_refused_by_peek_and_worker_alike(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        route(body)
+    assert refusal(body)
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"NaN", b"Infinity", b"01", b"'x'", rb'"\x"', b'"\x01"', rb'"\u12"', b"[1,]", b"tru", b'"\xff"', b"/**/1"]
+)
+def test_what_is_no_json_is_refused_even_where_nobody_reads_it(wrong: bytes) -> None:
+    body = encode(bought(email="TEXT")).replace(b'"TEXT"', wrong)
+
+    with pytest.raises(Malformed):
+        route(body)
+    assert refusal(body)
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    body = encode(bought(email="TEXT")).replace(b'"TEXT"', b"[" * 10**5 + b"]" * 10**5)
+
+    assert refusal(body) == "Nested too deeply"
+
+
+# Errors name the path and quote nothing.
+
+NAME = "Zoë Lévesque"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("$.event", webhook(NAME, LEAST)),
+        ("$.event", webhook(f"two\nlines\n{NAME}", LEAST)),
+        ("$.id", bought(envelope={"id": f"{NAME}\0"})),
+        ("$.livemode", bought(envelope={"livemode": NAME})),
+        ("$.created", bought(envelope={"created": NAME})),
+        ("$.data.balance", webhook("giftcertificate.created", {**LEAST, "balance": NAME})),
+        ("$.data.price", bought(price=NAME)),
+        ("$.data.deleted", bought(deleted=NAME)),
+        ("$.data.transactionsPaid", bought(transactionsPaid=NAME)),
+        ("$.data.shiftLocation", bought(shiftLocation=NAME)),
+        ("$.data.shiftLocation.stationId", bought(shiftLocation={"stationId": [NAME]})),
+        ("$.data.displayCurrency", bought(displayCurrency=NAME)),
+        ("$.data.createdAt", bought(createdAt=NAME)),
+        ("$.data.updatedAt", bought(updatedAt={"value": NAME})),
+        ("$.data.updatedAt", bought(updatedAt={"value": f"{NAME}\n2021"})),
+        ("$.data.status", bought(status=[NAME])),
+        ("$.data.name", definition(name={NAME: NAME})),
+        ("$.data._id", bought(_id=f"{NAME}\n")),
+    ],
+    ids=count(),
+)
+def test_an_error_names_the_path_and_quotes_no_value(path: str, body: dict[str, Any]) -> None:
+    message = refusal(body)
+
+    assert f"`{path}`" in message
+    assert not re.search("Zo|vesque|lines|2021", message)
+
+
+# Meaning.
+
+
+@pytest.mark.parametrize(
+    ("currency", "code"),
+    [
+        ({"buy": 1, "sell": 1, "isocode": "CAD"}, "CAD"),
+        ({"buy": 1.0, "sell": 1.0, "isocode": "CAD"}, "CAD"),
+        ({"buy": 1.25, "sell": 1, "isocode": "USD"}, None),
+        ({"buy": 1, "sell": 1.25, "isocode": "USD"}, None),
+        ({"buy": "", "sell": "", "isocode": "CAD"}, None),
+        ({"isocode": "CAD"}, None),
+        ({"buy": 1, "sell": 1, "isocode": ""}, None),
+        ({"buy": 1, "sell": 1}, None),
+    ],
+)
+def test_the_display_currency_is_the_base_currency_only_at_a_rate_of_one(
+    currency: dict[str, Any], code: str | None
+) -> None:
+    display = certificate(displayCurrency=currency).display_currency
+
+    assert isinstance(display, DisplayCurrency)
+    assert display.base_isocode == code
+
+
+def order_of(body: dict[str, Any]) -> OrderKey:
+    key: OrderKey = message(body).order
+    return key
+
+
+def test_an_event_happened_when_its_data_was_updated() -> None:
+    assert order_of(bought(updated=30, createdAt=moment(10))).occurred_at.second == 30
+
+
+def test_without_an_update_an_event_happened_when_its_data_was_created() -> None:
+    body = bought(updated=None, createdAt=moment(10), updatedAt={"value": 0, "offset": 0})
+
+    assert order_of(body).occurred_at.second == 10
+
+
+def test_without_any_date_an_event_happened_when_it_was_emitted() -> None:
+    key = order_of(bought(updated=None, envelope={"created": 1_780_315_200}))
+
+    assert key.occurred_at == key.emitted_at == datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def test_at_the_same_time_created_comes_before_updated_before_deleted() -> None:
+    same: dict[str, Any] = {"id": "same", "created": 1_780_315_200}
+    created, updated = (definition(action, updated=0, envelope=same) for action in ("created", "updated"))
+
+    assert order_of(created) < order_of(updated) < order_of(definition_deleted(**same))
+
+
+@pytest.mark.parametrize(("deleted", "second"), [(True, 30), (False, None), (None, None), ("", None)])
+def test_a_definition_that_says_deleted_was_deleted_when_it_was_updated(deleted: object, second: int | None) -> None:
+    deleted_at = message(definition("updated", updated=30, deleted=deleted)).deleted_at
+
+    assert (deleted_at and deleted_at.second) == second
+
+
+def test_the_purchase_is_known_by_either_of_its_two_names() -> None:
+    by_either = {certificate_row(trxId="purchase"), certificate_row(transactionId="purchase")}
+
+    assert by_either == {certificate_row(transactionId="purchase", trxId="something else")}

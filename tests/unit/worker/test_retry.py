@@ -1,0 +1,164 @@
+"""Retry: an operation is made until it succeeds, and the group sees its member poll meanwhile."""
+
+import asyncio
+from collections import Counter
+
+import asyncpg
+import pytest
+
+from consumer.common.errors import Unavailable
+from consumer.worker import retry as module
+from consumer.worker.group import Moved, Stopped
+from consumer.worker.retry import Retry
+
+
+class Group:
+    """Counts, and raises what it is told to."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.end: type[Exception] | None = None
+        self.polled = asyncio.Event()
+
+    async def stay(self, seconds: float) -> None:
+        self.calls["stay"] += 1
+        self.polled.set()
+        await asyncio.sleep(min(seconds, 0.01))
+        if self.end:
+            raise self.end
+
+    def go_on(self) -> None:
+        self.calls["go_on"] += 1
+
+
+@pytest.fixture
+def group() -> Group:
+    return Group()
+
+
+@pytest.fixture
+def retry(group: Group) -> Retry:
+    return Retry(group)  # type: ignore[arg-type]
+
+
+async def test_a_lambda_s_coroutine_is_awaited(retry: Retry) -> None:
+    done = []
+
+    async def operation() -> str:
+        done.append(True)
+        return "done"
+
+    assert await retry.run("apply", lambda: operation()) == "done"  # noqa: PLW0108 - a lambda is the point
+    assert done == [True]
+
+
+@pytest.mark.parametrize("error", [Unavailable("Kafka"), OSError(), TimeoutError(), asyncpg.DeadlockDetectedError()])
+async def test_what_time_can_cure_is_made_again_and_the_member_polls_meanwhile(
+    retry: Retry, group: Group, error: Exception
+) -> None:
+    failures = [error, error]
+
+    async def operation() -> str:
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    assert await retry.run("apply", operation) == "done"
+    assert group.calls["stay"] >= 2
+    assert group.calls["go_on"] == 1
+    assert retry.waiting_for is None
+
+
+async def test_what_it_waits_for_can_be_seen(retry: Retry) -> None:
+    seen = []
+
+    async def operation() -> None:
+        seen.append(retry.waiting_for)
+        if len(seen) == 1:
+            raise ConnectionRefusedError
+
+    await retry.run("apply", operation)
+
+    assert seen == [None, "apply: ConnectionRefusedError"]
+
+
+async def test_what_time_cannot_cure_is_raised_at_once(retry: Retry, group: Group) -> None:
+    async def operation() -> None:
+        raise asyncpg.UndefinedTableError
+
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await retry.run("apply", operation)
+
+    assert group.calls["stay"] == 0
+
+
+@pytest.mark.parametrize("end", [Stopped, Moved])
+async def test_a_slow_operation_is_cancelled_when_the_batch_is_abandoned(
+    retry: Retry, group: Group, monkeypatch: pytest.MonkeyPatch, end: type[Exception]
+) -> None:
+    monkeypatch.setattr(module, "SLOW_SECONDS", 0.01)
+    group.end = end
+    cancelled = asyncio.Event()
+
+    async def operation() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    with pytest.raises(end):
+        async with asyncio.timeout(5):
+            await retry.run("apply", operation)
+
+    assert cancelled.is_set()
+
+
+async def test_the_member_polls_while_an_operation_is_slow(
+    retry: Retry, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SLOW_SECONDS", 0.01)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+
+    await retry.run("apply", lambda: asyncio.sleep(0.2))
+
+    assert group.calls["stay"] >= 3
+
+
+async def test_two_operations_that_wait_poll_one_at_a_time(
+    retry: Retry, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SLOW_SECONDS", 0.01)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    at_once: list[int] = []
+    stay = group.stay
+
+    async def counted(seconds: float) -> None:
+        at_once.append(1 + sum(at_once))
+        await stay(seconds + 0.01)
+        at_once.append(-1)
+
+    monkeypatch.setattr(group, "stay", counted)
+
+    await asyncio.gather(*(retry.run("apply", lambda: asyncio.sleep(0.2)) for _ in range(2)))
+
+    assert group.calls["stay"] >= 3
+    assert max(at_once) == 1
+
+
+async def test_what_one_operation_still_waits_for_is_seen_when_another_is_done(retry: Retry, group: Group) -> None:
+    other_done, seen = asyncio.Event(), []
+
+    async def failing() -> None:
+        if not other_done.is_set():
+            raise ConnectionRefusedError
+        seen.append(retry.waiting_for)
+
+    async def end_other() -> None:
+        await retry.run("apply", group.polled.wait)
+        other_done.set()
+
+    await asyncio.gather(retry.run("apply", failing), end_other())
+
+    assert seen == ["apply: ConnectionRefusedError"]
+    assert retry.waiting_for is None
