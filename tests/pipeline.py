@@ -22,10 +22,13 @@ T = TypeVar("T")
 RECEIVED_AT = ("received-at", b"2026-06-01T12:00:00.000Z")
 
 
-async def publish(settings: Settings, *bodies: dict[str, Any] | bytes) -> None:
-    """Put webhooks on their topics, as the ingress does; bytes that are none go to the certificates."""
+async def publish(settings: Settings, *bodies: dict[str, Any] | bytes, **options: Any) -> None:
+    """Put webhooks on their topics, as the ingress does; bytes that are none go to the certificates.
+
+    ``options`` are the producer's, for one that is not the ingress'.
+    """
     await create_topics(settings)
-    producer = AIOKafkaProducer(**producer_options(settings), linger_ms=5)
+    producer = AIOKafkaProducer(**(producer_options(settings) | {"linger_ms": 5} | options))
     await producer.start()
     try:
         sent = [await producer.send(*_record(settings, body), headers=[RECEIVED_AT]) for body in bodies]
