@@ -20,6 +20,7 @@ COUNT = 300
 # Several scrapes: a rate needs two of each series, and an increase between them.
 TRAFFIC_SECONDS = 6
 FOLDER = DEPLOY / "prometheus"
+RUNBOOKS = "https://runbooks.example.com/giftledger"
 
 # What the simulated traffic moves.
 MOVED = (
@@ -160,9 +161,26 @@ def test_each_alert_says_how_bad_it_is_and_links_to_its_runbook() -> None:
     for alert in alerts():
         assert alert["labels"]["severity"] in {"page", "ticket"}
         assert {"summary", "description", "runbook_url"} == set(alert["annotations"])
-        file, _, anchor = alert["annotations"]["runbook_url"].partition("#")
-        assert file == "deploy/README.md"
+        page, _, anchor = alert["annotations"]["runbook_url"].partition("#")
+        assert page == RUNBOOKS
+        assert anchor == alert["alert"].lower()
         assert anchor in headings
+
+
+def test_a_figure_in_an_alerts_text_is_a_share_a_duration_an_amount_or_a_whole_count() -> None:
+    shown = {"humanizePercentage", "humanizeDuration", 'printf "%.0f" $value'}
+    for alert in alerts():
+        for figure in re.findall(r"{{([^}]*\$value[^}]*)}}", "".join(alert["annotations"].values())):
+            is_amount = alert["alert"] == "GiftledgerRollforwardOutOfBalance"
+            assert is_amount or figure.strip().removeprefix("$value | ") in shown, alert["alert"]
+
+
+def test_an_alert_on_a_share_wants_several_bad_messages() -> None:
+    """One bad message of one is 100 %, at night."""
+    of_a_share = [alert for alert in alerts() if "humanizePercentage" in alert["annotations"]["summary"]]
+    assert of_a_share
+    for alert in of_a_share:
+        assert re.search(r"> \d+$", alert["expr"]), alert["alert"]
 
 
 def test_rules_and_dashboards_use_only_metrics_that_there_are() -> None:
