@@ -125,13 +125,17 @@ def dead_letters() -> None:
 
 @dead_letters.command("list")
 @letter_filter
+@click.option("--open", "only_open", is_flag=True, help="Only letters that are open.")
 @command
-def dead_letters_list(settings: Settings, **wanted: Any) -> None:
-    """List dead letters, and count them by reason."""
-    from consumer.operate.replay import Filter
+def dead_letters_list(settings: Settings, *, only_open: bool, **wanted: Any) -> None:
+    """List dead letters, say which are open, and count them by reason.
+
+    A letter is settled when it was applied since, or when its replay died again. The ledger (DATABASE_URL) knows.
+    """
+    from consumer.operate.letters import Filter
     from consumer.operate.triage import show_list
 
-    asyncio.run(show_list(settings, Filter(**wanted)))
+    asyncio.run(show_list(settings, Filter(**wanted), only_open=only_open))
 
 
 @dead_letters.command("show")
@@ -147,19 +151,19 @@ def dead_letters_show(settings: Settings, place: str) -> None:
 @dead_letters.command("replay")
 @click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1, type=Place())
 @letter_filter
-@click.option("--all", "everything", is_flag=True, help="Replay every dead letter.")
+@click.option("--all", "everything", is_flag=True, help="Replay every dead letter that is open.")
 @click.option("--dry-run", is_flag=True, help="Only say which.")
 @command
 def dead_letters_replay(settings: Settings, places: tuple[str, ...], **options: Any) -> None:
-    """Send dead letters back to the topics they came from. Safe to repeat."""
-    from consumer.operate.replay import Filter
-    from consumer.operate.triage import replay_chosen
+    """Send dead letters that are open back to the topics they came from. Safe to repeat."""
+    from consumer.operate.letters import Filter
+    from consumer.operate.triage import replay_open
 
     everything, dry_run = options.pop("everything"), options.pop("dry_run")
     wanted = Filter(places=frozenset(places), **options)
     if not everything and wanted == Filter():
         raise click.UsageError("Say which: PARTITION:OFFSET, a filter, or --all.")
-    asyncio.run(replay_chosen(settings, wanted, dry_run=dry_run))
+    asyncio.run(replay_open(settings, wanted, dry_run=dry_run))
 
 
 @main.command(short_help="Make the tables anew from the topics.")

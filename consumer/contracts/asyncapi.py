@@ -8,7 +8,7 @@ from consumer.common.settings import Settings
 from consumer.contracts.openapi import VERSION
 from consumer.contracts.payloads import envelope
 from consumer.kafka.options import MAX_RECORD_BYTES
-from consumer.operate.replay import REPLAYED_FROM
+from consumer.operate.letters import REPLAYED_FROM
 from consumer.traffic.examples import EXAMPLES
 from consumer.worker.dead_letters import APPLY, DECODE, PREFIX
 from schemas.registry import DEAD_LETTER, FAMILIES, FAMILY_OF, TOPICS, UNROUTED

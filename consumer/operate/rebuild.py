@@ -130,7 +130,7 @@ class _Rebuild:
             await empty_staging(self.connection)
             return await apply(self.connection, part)
 
-        outcomes = await bisect(events, once, lambda: None)
+        outcomes = await bisect(events, once, lambda *_: None)
         return sum(isinstance(outcome, Exception) for outcome in outcomes)
 
     async def _differences(self, entity_ids: Collection[str] | None) -> list[Difference]:

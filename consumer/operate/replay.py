@@ -1,109 +1,34 @@
-"""Replay: read the dead-letter topic, choose, look, and send back to where a record came from.
+"""Replay: send dead letters back to where they came from."""
 
-A dead letter is named by its place in the dead-letter topic, ``partition:offset``.
-"""
-
-import re
-from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import datetime, timedelta
-
-from msgspec import Struct
+from collections.abc import Callable, Collection
 
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
-from consumer.kafka.batcher import acknowledged
+from consumer.kafka.batcher import Headers, acknowledged
 from consumer.kafka.publisher import Publisher
-from consumer.kafka.record import Record
-from consumer.kafka.scan import scanning
+from consumer.operate.letters import REPLAYED_FROM, Filter, Letter, dead_letters
 from consumer.worker.dead_letters import PREFIX
-from schemas.fields import EPOCH
-from schemas.registry import DEAD_LETTER
-
-# Where a replayed record came from; a worker does not care, a reader may.
-REPLAYED_FROM = "replayed-from"
 
 
-class Letter(Struct, frozen=True):
-    """A dead letter as an operator sees it."""
-
-    record: Record
-    headers: dict[str, str]
-
-    @property
-    def place(self) -> str:
-        return f"{self.record.partition}:{self.record.offset}"
-
-    @property
-    def died_at(self) -> datetime:
-        return EPOCH + timedelta(milliseconds=self.record.timestamp)
-
-    @property
-    def topic(self) -> str:
-        return self.headers.get(f"{PREFIX}topic", "")
-
-    @property
-    def reason(self) -> str:
-        """The exception's class and message."""
-        name = self.headers.get(f"{PREFIX}exception.class.name", "").rpartition(".")[2]
-        return f"{name}: {self.headers.get(f'{PREFIX}exception.message', '')}"
-
-    @property
-    def kind_of_reason(self) -> str:
-        """The reason without what differs from record to record, to count by."""
-        return re.sub(r"\d+", "…", self.reason)
-
-
-class Filter(Struct, frozen=True):
-    """Which dead letters are meant; what is not given does not restrict."""
-
-    places: frozenset[str] = frozenset()
-    topic: str | None = None
-    reason: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def matches(self, letter: Letter) -> bool:
-        return (
-            (not self.places or letter.place in self.places)
-            and (self.topic is None or letter.topic == self.topic)
-            and (self.reason is None or self.reason.casefold() in letter.reason.casefold())
-            and (self.since is None or letter.died_at >= self.since)
-            and (self.until is None or letter.died_at < self.until)
-        )
-
-
-async def dead_letters(settings: Settings, wanted: Filter) -> AsyncIterator[Letter]:
-    """Read the dead letters that match, partition by partition in their order."""
-    async with scanning(settings, [settings.topic(DEAD_LETTER)]) as scan:
-        async for records in scan.read():
-            for record in records:
-                letter = Letter(record, _readable(record.headers))
-                if wanted.matches(letter):
-                    yield letter
-
-
-async def replay(settings: Settings, letters: Iterable[Letter], sent: Callable[[], None]) -> None:
+async def replay(settings: Settings, places: Collection[str], sent: Callable[[], None]) -> None:
     """Send letters back with their original bytes, key and headers, and where they came from.
 
-    Safe to repeat: the ledger absorbs what was applied meanwhile. Raises Fatal for a letter that does not say where
-    it came from, Unavailable when Kafka does not take one.
+    The topic is read once more, so that one letter at a time is held in memory. Raises Fatal for a letter that does
+    not say where it came from, Unavailable when Kafka does not take one.
     """
     async with Publisher.connected_to(settings) as publisher:
-        for letter in letters:
+        async for letter in dead_letters(settings, Filter(places=frozenset(places))):
             if not letter.topic:
                 raise Fatal(f"Dead letter {letter.place} does not say which topic it came from")
-            original = [
-                (name, value)
-                for name, value in letter.record.headers
-                if not name.startswith(PREFIX) and name != REPLAYED_FROM
-            ]
-            origin = (REPLAYED_FROM, f"{letter.record.topic}/{letter.place}".encode())
             sending = publisher.send(
-                letter.topic, key=letter.record.key, value=letter.record.value, headers=[*original, origin]
+                letter.topic, key=letter.record.key, value=letter.record.value, headers=_headers(letter)
             )
             await acknowledged(sending, settings.publish_deadline_seconds)
             sent()
 
 
-def _readable(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    return {name: value.decode(errors="replace") for name, value in headers}
+def _headers(letter: Letter) -> Headers:
+    original = [
+        (name, value) for name, value in letter.record.headers if not name.startswith(PREFIX) and name != REPLAYED_FROM
+    ]
+    return [*original, (REPLAYED_FROM, f"{letter.record.topic}/{letter.place}".encode())]

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Set as AbstractSet
 
 from rich.console import Console
 from rich.table import Table
@@ -9,33 +10,42 @@ from rich.table import Table
 from consumer.common.errors import Fatal
 from consumer.common.progress import progress
 from consumer.common.settings import Settings
-from consumer.operate.replay import Filter, Letter, dead_letters, replay
+from consumer.operate.letters import Filter, Letter, dead_letters
+from consumer.operate.open_letters import settled_letters
+from consumer.operate.replay import replay
 
 
-async def show_list(settings: Settings, wanted: Filter) -> None:
-    """Print the letters that match and their number by topic and reason."""
-    letters = Table("place", "died at (UTC)", "topic", "event", "reason", box=None, header_style="bold")
-    reasons: Counter[tuple[str, str]] = Counter()
+async def show_list(settings: Settings, wanted: Filter, *, only_open: bool) -> None:
+    """Print the letters that match, whether each is open, and their number by topic and reason."""
+    settled = await settled_letters(settings)
+    letters = Table("place", "died at (UTC)", "state", "topic", "event", "reason", box=None, header_style="bold")
+    matching, still_open = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     async for letter in dead_letters(settings, wanted):
-        event = letter.headers.get("event", "")
-        letters.add_row(letter.place, f"{letter.died_at:%Y-%m-%d %H:%M:%S}", letter.topic, event, letter.reason)
-        reasons[letter.topic, letter.kind_of_reason] += 1
-    counts = Table("letters", "topic", "reason", box=None, header_style="bold")
-    for (topic, reason), count in reasons.most_common():
-        counts.add_row(str(count), topic, reason)
+        state = settled.get(letter.place, "open")
+        if only_open and state != "open":
+            continue
+        died_at = f"{letter.died_at:%Y-%m-%d %H:%M:%S}"
+        letters.add_row(letter.place, died_at, state, letter.topic, letter.headers.get("event", ""), letter.reason)
+        kind = (letter.topic, letter.kind_of_reason)
+        matching[kind] += 1
+        still_open[kind] += state == "open"
+    counts = Table("letters", "open", "topic", "reason", box=None, header_style="bold")
+    for (topic, reason), count in matching.most_common():
+        counts.add_row(str(count), str(still_open[topic, reason]), topic, reason)
     # Rows are lines, also where no terminal says how wide it is.
     console = Console(markup=False, width=None if sys.stdout.isatty() else 240)
-    if reasons:
+    if matching:
         console.print(letters)
         console.print()
         console.print(counts)
-    console.print(_dead_letters(reasons.total()))
+    console.print(f"{_dead_letters(matching.total())}, {still_open.total()} open")
 
 
 async def show_one(settings: Settings, place: str) -> None:
     """Print a letter whole. Raises Fatal when there is none at that place."""
-    (letter,) = await _chosen(settings, Filter(places=frozenset({place})))
-    _print(letter)
+    letters = [letter async for letter in dead_letters(settings, Filter(places=frozenset({place})))]
+    _require({place}, {letter.place for letter in letters})
+    _print(letters[0])
 
 
 def _print(letter: Letter) -> None:
@@ -49,25 +59,36 @@ def _print(letter: Letter) -> None:
     console.print("\n(no value)" if body is None else f"\n{body.decode(errors='backslashreplace')}")
 
 
-async def replay_chosen(settings: Settings, wanted: Filter, *, dry_run: bool) -> None:
-    """Replay the letters that match, in their order, and say how many. Raises Fatal when a named one is not there."""
-    chosen = await _chosen(settings, wanted)
+async def replay_open(settings: Settings, wanted: Filter, *, dry_run: bool) -> None:
+    """Replay the letters that match and are open, in their order, and say how many.
+
+    Raises Fatal when a named one is not there.
+    """
+    settled = await settled_letters(settings)
+    matching: dict[str, str] = {}
+    async for letter in dead_letters(settings, wanted):
+        matching[letter.place] = f"{letter.topic}: {letter.reason}"
+    _require(wanted.places, matching.keys())
+    chosen = [place for place in matching if place not in settled]
+    for place in sorted(wanted.places & settled.keys()):
+        print(f"{place} is settled ({settled[place]})")  # noqa: T201 - the command's output, as all below
     if dry_run:
-        for letter in chosen:
-            print(f"{letter.place} → {letter.topic}: {letter.reason}")  # noqa: T201 - the command's output
+        for place in chosen:
+            print(f"{place} → {matching[place]}")  # noqa: T201
     else:
         with progress("replaying", len(chosen)) as advance:
             await replay(settings, chosen, advance)
-    print(f"{_dead_letters(len(chosen))} {'would be ' if dry_run else ''}replayed")  # noqa: T201
+    passed_over = len(matching) - len(chosen)
+    print(  # noqa: T201
+        f"{_dead_letters(len(chosen))} {'would be ' if dry_run else ''}replayed"
+        + (f", {passed_over} passed over as settled" if passed_over else "")
+    )
 
 
-async def _chosen(settings: Settings, wanted: Filter) -> list[Letter]:
-    """Read the letters that match, and make sure that those named by their places are there."""
-    letters = [letter async for letter in dead_letters(settings, wanted)]
-    if missing := wanted.places - {letter.place for letter in letters}:
-        places = ", ".join(sorted(missing))
-        raise Fatal(f"No dead letter at {places}. `giftledger dead-letters list` shows the places.")
-    return letters
+def _require(places: AbstractSet[str], found: AbstractSet[str]) -> None:
+    """Make sure that the letters that are named by their places are there."""
+    if missing := places - found:
+        raise Fatal(f"No dead letter at {', '.join(sorted(missing))}. `giftledger dead-letters list` shows the places.")
 
 
 def _dead_letters(count: int) -> str:

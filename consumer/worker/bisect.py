@@ -6,9 +6,10 @@ from consumer.common.errors import Verdict, database_verdict
 from schemas.events import Event, Outcome
 
 Apply = Callable[[Sequence[Event]], Awaitable[Sequence[Outcome]]]
+Refused = Callable[[Event, Exception], object]
 
 
-async def bisect(events: Sequence[Event], apply: Apply, refused: Callable[[], None]) -> list[Outcome | Exception]:
+async def bisect(events: Sequence[Event], apply: Apply, refused: Refused) -> list[Outcome | Exception]:
     """Apply a batch; where the database refuses it, apply its halves, in order.
 
     The results stand in the batch's order: an outcome, or the database's reason against that one event.
@@ -22,7 +23,7 @@ async def bisect(events: Sequence[Event], apply: Apply, refused: Callable[[], No
         if database_verdict(error) is not Verdict.PERMANENT:
             raise
         if len(events) == 1:
-            refused()
+            refused(events[0], error)
             return [error]
     middle = len(events) // 2
     first = await bisect(events[:middle], apply, refused)

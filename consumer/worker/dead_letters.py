@@ -3,9 +3,12 @@
 The headers follow Kafka Connect's, so that tools which read dead letters read ours.
 """
 
-from collections import deque
+import re
+from collections import Counter, deque
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+import asyncpg
 from msgspec import Struct
 
 from consumer.common import metrics
@@ -14,7 +17,10 @@ from consumer.common.settings import Settings
 from consumer.kafka.batcher import acknowledged
 from consumer.kafka.publisher import Publisher
 from consumer.kafka.record import Record
-from schemas.registry import DEAD_LETTER
+from schemas.registry import DEAD_LETTER, Malformed
+
+if TYPE_CHECKING:
+    from schemas.events import Event
 
 # What a header may hold of a reason: enough to read, not enough to fill the topic.
 MAX_REASON = 1000
@@ -51,24 +57,45 @@ class DeadLetter(Struct, frozen=True):
         return [*self.record.headers, *ours]
 
 
+class Refusal(NamedTuple):
+    """Why a record will not do, without what differs from record to record, and where it lies."""
+
+    reason: str
+    place: str
+
+    @classmethod
+    def of(cls, source: "Record | Event", error: Exception) -> "Refusal":
+        """Describe a refusal for the log: of what a database says only the class, for it may quote a person's data."""
+        reason = type(error).__name__
+        if isinstance(error, Malformed):
+            reason += f": {re.sub('[0-9]+', '…', str(error))[:MAX_REASON]}"
+        elif isinstance(error, asyncpg.PostgresError) and error.constraint_name:
+            reason += f" ({error.constraint_name})"
+        return cls(reason, f"{source.topic} {source.partition}:{source.offset}")
+
+
 class DeadLetterLimit:
     """Stops the worker when too many records will not do: then it is the worker that is wrong, not they."""
 
     def __init__(self, settings: Settings) -> None:
         self._max_count = settings.dead_letter_max_count
         self._max_ratio = settings.dead_letter_max_ratio
-        self._window: deque[bool] = deque(maxlen=WINDOW)
+        self._window: deque[Refusal | None] = deque(maxlen=WINDOW)
 
-    def note(self, refusals: Sequence[bool]) -> None:
+    def note(self, refusals: Sequence[Refusal | None]) -> None:
         """Count records, in their order, by whether they were refused. Raises Fatal when both limits are passed."""
         self._window.extend(refusals)
-        count = sum(self._window)
+        refused = [refusal for refusal in self._window if refusal]
+        count = len(refused)
         metrics.dead_letters_window.set(count)
         if any(refusals) and count > self._max_count and count > self._max_ratio * len(self._window):
+            ((reason, times),) = Counter(refusal.reason for refusal in refused).most_common(1)
+            place = next(refusal.place for refusal in refused if refusal.reason == reason)
             raise Fatal(
-                f"{count} of the last {len(self._window)} records would be dead letters; the last batch was neither "
-                "sent nor committed. If the worker is wrong, deploy the right one: it starts where this one stopped. "
-                "If the records are, start it with DEAD_LETTER_MAX_RATIO=1."
+                f"{count} of the last {len(self._window)} records would be dead letters, {times} of them for this "
+                f"reason: {reason}. One is {place}. The last batch was neither sent nor committed. If the worker is "
+                "wrong, deploy the right one: it starts where this one stopped. If the records are, start it with "
+                "DEAD_LETTER_MAX_RATIO=1."
             )
 
 

@@ -27,7 +27,7 @@ from consumer.kafka.record import Record
 from consumer.postgres.database import Connection, Pool, pool, publish_settings
 from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
-from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters
+from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters, Refusal
 from consumer.worker.decode import decode
 from consumer.worker.group import Group, Moved, Stopped
 from consumer.worker.report import report
@@ -85,7 +85,12 @@ class Worker:
         ahead, self.ahead = self.ahead, Ahead()
         decoded = ahead.decoded if records is ahead.records else await _decoded(records)
         events = [event for event in decoded if isinstance(event, Event)]
-        self.limit.note([isinstance(one, Malformed) for one in decoded])
+        self.limit.note(
+            [
+                Refusal.of(record, one) if isinstance(one, Malformed) else None
+                for record, one in zip(records, decoded, strict=True)
+            ]
+        )
 
         applied = iter(await self._apply_all(events))
         results = [next(applied) if isinstance(event, Event) else event for event in decoded]
@@ -103,10 +108,13 @@ class Worker:
     async def _apply_all(self, events: Sequence[Event]) -> Sequence[Outcome | Exception]:
         """Apply a batch, and decode the next one while Postgres works on it."""
         async with running(self.read_ahead()) as (ahead,):
-            shards = (bisect(shard, self.apply, lambda: self.limit.note([True])) for shard in split(events))
+            shards = (bisect(shard, self.apply, self._refused) for shard in split(events))
             applied = join(events, await together(*shards))
             await ahead
         return applied
+
+    def _refused(self, event: Event, error: Exception) -> None:
+        self.limit.note([Refusal.of(event, error)])
 
     async def apply(self, events: Sequence[Event]) -> Sequence[Outcome]:
         """Apply events in one transaction, for as long as it takes. Raises what is no matter of time."""

@@ -42,7 +42,7 @@ async def measure(url: str) -> None:
                 return await apply(connection, events)
 
         async def isolated(events: Sequence[Event]) -> Sequence[object]:
-            return await bisect(events, directly, lambda: None)
+            return await bisect(events, directly, lambda *_: None)
 
         rates: dict[str, list[float]] = {"directly": [], "isolated": []}
         for _ in range(ROUNDS):

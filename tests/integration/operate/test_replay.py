@@ -1,8 +1,10 @@
 """Dead letters are workable: list, show, replay; and a replay after a repair makes the tables right."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 import pytest
 from click.testing import CliRunner, Result
@@ -53,10 +55,10 @@ async def test_list_shows_each_letter_and_counts_them_by_reason(
 
     assert "CheckViolationError" in everything.output
     assert "JSON is malformed" in everything.output
-    assert "2 dead letters" in everything.output
-    assert "1 dead letter" in some.output
+    assert "2 dead letters, 2 open" in everything.output
+    assert "1 dead letter, 1 open" in some.output
     assert "JSON is malformed" not in some.output
-    assert "0 dead letters" in none.output
+    assert "0 dead letters, 0 open" in none.output
 
 
 async def test_show_prints_reason_headers_and_body(
@@ -90,9 +92,68 @@ async def test_after_a_repair_a_replay_gives_the_reference_and_a_second_one_chan
     again = await giftledger(environment, "dead-letters", "replay", "--all")
     async with working(settings):
         await until(lambda: _letters(settings, 3), "the letter that nothing can repair")
-    assert "2 dead letters replayed" in again.output
+    assert "1 dead letter replayed, 1 passed over as settled" in again.output
     assert await comparable(connections) == expected
     assert await connections.fetchval("SELECT count(*) FROM webhook_attempt") == 3
+
+
+async def test_however_often_all_are_replayed_the_open_letters_stay_as_many(
+    settings: Settings, environment: dict[str, str]
+) -> None:
+    await publish(settings, *[b"not json"] * 3)
+    async with working(settings):
+        await until(lambda: _letters(settings, 3), "the first generation")
+
+    for generation in (1, 2, 3):
+        replayed = await giftledger(environment, "dead-letters", "replay", "--all")
+        assert "3 dead letters replayed" in replayed.output
+        async with working(settings):
+            await until(partial(_letters, settings, 3 + 3 * generation), "the next generation")
+
+    everything = await giftledger(environment, "dead-letters", "list")
+    still_open = await giftledger(environment, "dead-letters", "list", "--open")
+    assert "12 dead letters, 3 open" in everything.output
+    assert everything.output.count("died again: ") == 9
+    assert "3 dead letters, 3 open" in still_open.output
+    assert "died again" not in still_open.output
+
+
+async def test_two_replays_before_the_worker_comes_leave_as_many_open_as_there_were(
+    settings: Settings, environment: dict[str, str]
+) -> None:
+    await publish(settings, b"not json")
+    async with working(settings):
+        await until(lambda: _letters(settings, 1), "the letter")
+
+    for _ in range(2):
+        await giftledger(environment, "dead-letters", "replay", "--all")
+    async with working(settings):
+        await until(lambda: _letters(settings, 3), "both replays, dead")
+
+    assert "3 dead letters, 1 open" in (await giftledger(environment, "dead-letters", "list")).output
+
+
+async def test_what_was_applied_since_is_settled_also_by_another_attempt(
+    settings: Settings, environment: dict[str, str], connections: Pool
+) -> None:
+    await make_dead_letters(settings, connections)
+    letter = next(letter for letter in await dead_letters(settings) if letter.value != b"not json")
+    place = f"{letter.partition}:{letter.offset}"
+    assert "2 open" in (await giftledger(environment, "dead-letters", "list")).output
+
+    await connections.execute(REPAIR)
+    assert letter.value
+    resend = json.loads(letter.value) | {"attemptId": "the sender's resend"}
+    await publish(settings, resend)
+    async with working(settings):
+        await until(lambda: _attempts(connections, 3), "the resend")
+
+    listed = await giftledger(environment, "dead-letters", "list")
+    replayed = await giftledger(environment, "dead-letters", "replay", place)
+    assert "2 dead letters, 1 open" in listed.output
+    assert "applied" in listed.output
+    assert f"{place} is settled (applied)" in replayed.output
+    assert "0 dead letters replayed, 1 passed over as settled" in replayed.output
 
 
 async def _attempts(connections: Pool, count: int) -> bool:

@@ -10,7 +10,16 @@ from prometheus_client import REGISTRY
 from consumer.common.errors import Fatal, Unavailable
 from consumer.common.settings import load
 from consumer.kafka.batcher import Sending
-from consumer.worker.dead_letters import APPLY, DECODE, MAX_REASON, WINDOW, DeadLetter, DeadLetterLimit, DeadLetters
+from consumer.worker.dead_letters import (
+    APPLY,
+    DECODE,
+    MAX_REASON,
+    WINDOW,
+    DeadLetter,
+    DeadLetterLimit,
+    DeadLetters,
+    Refusal,
+)
 from schemas.registry import Malformed
 from tests.builders import record
 
@@ -78,47 +87,51 @@ def limit(count: int = 3, ratio: float = 0.5) -> DeadLetterLimit:
     return DeadLetterLimit(load({"DEAD_LETTER_MAX_COUNT": str(count), "DEAD_LETTER_MAX_RATIO": str(ratio)}))
 
 
+def bad(reason: str = "Malformed: no", place: str = "giftcert.certificates 3:1042") -> Refusal:
+    return Refusal(reason, place)
+
+
 def test_few_dead_letters_are_borne_whatever_their_share() -> None:
-    limit(count=3).note([True] * 3)
+    limit(count=3).note([bad()] * 3)
 
 
 def test_many_dead_letters_are_borne_while_their_share_is_small() -> None:
-    limit(count=3, ratio=0.5).note([False] * 500 + [True] * 500)
+    limit(count=3, ratio=0.5).note([*[None] * 500, *[bad()] * 500])
 
 
 def test_many_dead_letters_with_a_large_share_stop_the_worker() -> None:
     with pytest.raises(Fatal, match=r"4 of the last 7 records .* DEAD_LETTER_MAX_RATIO=1"):
-        limit(count=3, ratio=0.5).note([False] * 3 + [True] * 4)
+        limit(count=3, ratio=0.5).note([*[None] * 3, *[bad()] * 4])
 
 
 def test_a_flood_is_seen_although_it_comes_in_drops() -> None:
     trickle = limit(count=3)
     for _ in range(3):
-        trickle.note([True])
+        trickle.note([bad()])
 
     with pytest.raises(Fatal):
-        trickle.note([True])
+        trickle.note([bad()])
 
 
 def test_what_was_long_ago_is_forgotten() -> None:
     patient = limit(count=3, ratio=0.001)
-    patient.note([True] * 3)
-    patient.note([False] * WINDOW)
+    patient.note([bad()] * 3)
+    patient.note([None] * WINDOW)
 
-    patient.note([True] * 3)
+    patient.note([bad()] * 3)
 
 
 def test_a_batch_larger_than_the_window_fills_it() -> None:
     with pytest.raises(Fatal, match=f"{WINDOW} of the last {WINDOW} records"):
-        limit().note([False] * 5 * WINDOW + [True] * 5 * WINDOW)
+        limit().note([*[None] * 5 * WINDOW, *[bad()] * 5 * WINDOW])
 
 
 def test_what_is_scattered_over_a_large_batch_counts_by_its_share() -> None:
-    limit(count=3, ratio=0.2).note([number % 8 == 0 for number in range(5 * WINDOW)])
+    limit(count=3, ratio=0.2).note([None if number % 8 else bad() for number in range(5 * WINDOW)])
 
 
 def test_how_close_a_flood_is_can_be_seen() -> None:
-    limit(count=3, ratio=1).note([True, False, True, True])
+    limit(count=3, ratio=1).note([bad(), None, bad(), bad()])
 
     assert REGISTRY.get_sample_value("giftcert_dead_letters_window") == 3
 
@@ -126,13 +139,36 @@ def test_how_close_a_flood_is_can_be_seen() -> None:
 def test_good_records_alone_stop_nobody() -> None:
     after_a_flood = limit(count=3, ratio=0.5)
     with pytest.raises(Fatal):
-        after_a_flood.note([True] * 4)
+        after_a_flood.note([bad()] * 4)
 
-    after_a_flood.note([False])
+    after_a_flood.note([None])
 
 
 def test_at_a_ratio_of_one_nothing_stops_the_worker() -> None:
-    limit(count=1, ratio=1).note([True] * WINDOW)
+    limit(count=1, ratio=1).note([bad()] * WINDOW)
+
+
+def test_the_flood_names_the_commonest_reason_and_one_place() -> None:
+    trickle = limit(count=3)
+    trickle.note([bad("Malformed: rare", "giftcert.definitions 0:1")])
+
+    with pytest.raises(Fatal, match=r"5 of the last 5 records .* 4 of them .* Malformed: common\. One is a 1:0"):
+        trickle.note([bad("Malformed: common", f"a 1:{offset}") for offset in range(4)])
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            Malformed("Expected `str` of length <= 1024 - at `$.data`"),
+            "Malformed: Expected `str` of length <= … - at `$.data`",
+        ),
+        (asyncpg.DataError('invalid input syntax: "Ada Lovelace"'), "DataError"),
+        (ValueError("Ada Lovelace"), "ValueError"),
+    ],
+)
+def test_a_refusals_reason_counts_alike_and_quotes_nobody(error: Exception, reason: str) -> None:
+    assert Refusal.of(original(), error) == Refusal(reason, "giftcert.certificates 3:7")
 
 
 # The way to the topic.
