@@ -26,6 +26,10 @@ class Unavailable(Exception):
     """Kafka did not acknowledge in time; it may still do so later."""
 
 
+class TooLarge(Unavailable):
+    """The topic never takes a record of this size: its ``max.message.bytes`` is lower."""
+
+
 # The classes of PostgreSQL's Appendix A that a wait can cure.
 _TRANSIENT_CLASSES = {
     "08",  # connection exception

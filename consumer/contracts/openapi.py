@@ -18,7 +18,7 @@ REASONS = {
     "400": ("malformed",),
     "401": tuple(sorted(rejection.value for rejection in Rejection)),
     "408": ("body_too_slow",),
-    "413": ("body_too_large",),
+    "413": ("body_too_large", "too_large_for_topic"),
     "503": ("draining", "in_flight_bytes", "in_flight_requests", "kafka_unavailable"),
 }
 
@@ -88,7 +88,9 @@ def _post() -> Schema:
             "400": _refusal("Not JSON, or no readable envelope; `detail` names the field.", "400"),
             "401": _refusal("The signature is missing, wrong, or too old.", "401"),
             "408": _refusal("The body did not come in time. Post it again.", "408"),
-            "413": _refusal("The body is too large, whatever its Content-Length says.", "413"),
+            "413": _refusal(
+                "The body is too large, whatever its Content-Length says, or larger than its topic ever takes.", "413"
+            ),
             "503": _refusal("Kafka did not acknowledge in time, or too much is in flight. Post it again.", "503")
             | {
                 "headers": {

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from consumer.common import metrics
-from consumer.common.errors import Unavailable
+from consumer.common.errors import TooLarge, Unavailable
 from consumer.common.service import admin_app, serving
 from consumer.common.settings import Settings
 from consumer.ingress.protocol import WHOLE, bounded
@@ -93,6 +93,8 @@ class Ingress:
             headers = _record_headers(head, routed, verified, received_at)
             sending = self._send(routed, body, headers, leave)
             await acknowledged(sending, self.settings.publish_deadline_seconds)
+        except TooLarge as error:
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large_for_topic", str(error)) from error
         except Unavailable as error:
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "kafka_unavailable", str(error)) from error
         finally:

@@ -9,6 +9,10 @@ from consumer.common.settings import Settings, SettingsError
 
 # The largest record that a dead-letter topic must hold: an original of a topic's default limit, and its headers.
 MAX_RECORD_BYTES = 4 * 1024 * 1024
+# What a record has beside its body: key, headers and the frame of its batch, where ids are of ordinary length.
+RECORD_OVERHEAD_BYTES = 8 * 1024
+# What a topic holds unless its max.message.bytes says otherwise.
+KAFKAS_MAX_MESSAGE_BYTES = 1_048_588
 # What a worker holds of the topics: this much of each partition, and of each answer. A record that is larger comes
 # alone. aiokafka asks for more of a partition only when it has handed out what it has of it, and a tenth of a second
 # after the last answer at the soonest: with half of this, a worker that catches up often had to wait.
@@ -18,6 +22,16 @@ MAX_FETCH_BYTES = 16 * 1024 * 1024
 MAX_BATCH_BYTES = 256 * 1024
 # After how long a connection on which nobody answers is made anew (aiokafka: 40 s).
 REQUEST_TIMEOUT_MS = 10_000
+
+
+def largest_record(settings: Settings) -> int:
+    """Say how many bytes of a record a topic must hold: the largest body and what goes with it."""
+    return settings.webhook_max_body_bytes + RECORD_OVERHEAD_BYTES
+
+
+def largest_dead_letter(settings: Settings) -> int:
+    """Say how many bytes of a record the dead-letter topic must hold, also of what others wrote to our topics."""
+    return max(MAX_RECORD_BYTES, largest_record(settings) + RECORD_OVERHEAD_BYTES)
 
 
 def connection_options(settings: Settings) -> dict[str, Any]:

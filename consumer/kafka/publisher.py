@@ -4,7 +4,8 @@ What aiokafka's producer does otherwise than one expects is met here:
 
 - While Kafka is away a batch hangs, an idempotent producer's for ever: ``acknowledged`` has a deadline.
 - A batch that the broker refuses for good leaves a hole in the sequence numbers: from then on an idempotent producer
-  fails for that partition, for ever, although its connection is fine. A producer that failed is replaced.
+  fails for that partition, for ever, although its connection is fine. A producer that failed is replaced; for a batch
+  that is too large the batcher closes the hole.
 - It asks for the cluster's addresses once, at the start: when all have changed, it never comes back. It is replaced.
 - ``stop`` waits for records that nobody takes, may leak CancelledError and then skips the connections: it is bounded.
 """
@@ -22,7 +23,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from consumer.common import metrics
 from consumer.common.bounds import give_up, within
 from consumer.common.diagnosis import Diagnosis, diagnose_kafka
-from consumer.common.errors import Unavailable, Verdict, kafka_verdict
+from consumer.common.errors import TooLarge, Unavailable, Verdict, kafka_verdict
 from consumer.common.settings import Settings
 from consumer.kafka.batcher import Batcher, Headers, Sending
 from consumer.kafka.options import connection_options, producer_options
@@ -223,17 +224,21 @@ class Producer:
         return batcher
 
     def _arrived(self, topic: str, batch: Sequence[Sending], error: Exception | None) -> None:
-        reason = None if error is None else f"did not take the record: {type(error).__name__}"
+        refusal: Unavailable | None = None
         if error is None:
             metrics.messages_sent.labels(topic).inc(len(batch))
-        elif kafka_verdict(error) is Verdict.UNKNOWN:
-            self.failed = type(error).__name__
+        elif isinstance(error, TooLarge):
+            refusal = error
+        else:
+            refusal = Unavailable(f"Kafka did not take the record: {type(error).__name__}")
+            if kafka_verdict(error) is Verdict.UNKNOWN:
+                self.failed = type(error).__name__
         for sending in batch:
-            self._settle(sending, reason)
+            self._settle(sending, refusal)
 
-    def _settle(self, sending: Sending, reason: str | None) -> None:
+    def _settle(self, sending: Sending, refusal: Unavailable | None) -> None:
         del self._sending[sending]
-        sending.settle(reason)
+        sending.settle(refusal)
         if not self._sending:
             self._empty.set()
 
@@ -248,4 +253,4 @@ class Producer:
         for task in [*self._looking_up, *(batcher.flushing for batcher in self._batchers.values() if batcher.flushing)]:
             task.cancel()
         for sending in list(self._sending):
-            self._settle(sending, "did not acknowledge before the connection was given up")
+            self._settle(sending, Unavailable("Kafka did not acknowledge before the connection was given up"))

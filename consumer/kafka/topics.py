@@ -10,7 +10,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
-from consumer.kafka.options import MAX_RECORD_BYTES, connection_options
+from consumer.kafka.options import KAFKAS_MAX_MESSAGE_BYTES, connection_options, largest_dead_letter, largest_record
 from schemas.registry import DEAD_LETTER, TOPICS
 
 KNOWN_SECONDS = 10.0
@@ -76,8 +76,9 @@ def new_topic(settings: Settings, topic: str, replication_factor: int) -> NewTop
     # Keys are entities and every record counts, so nothing is compacted; how long to keep is the operator's choice,
     # and as long as possible the best one: `giftledger rebuild` needs the beginning.
     configuration = {"cleanup.policy": "delete", "retention.ms": "-1"}
-    if topic == DEAD_LETTER:
-        configuration["max.message.bytes"] = str(MAX_RECORD_BYTES)
+    most = largest_dead_letter(settings) if topic == DEAD_LETTER else largest_record(settings)
+    if most > KAFKAS_MAX_MESSAGE_BYTES:
+        configuration["max.message.bytes"] = str(most)
     return NewTopic(
         settings.topic(topic),
         num_partitions=settings.topic_partitions,

@@ -55,9 +55,10 @@ class Retry:
 
         def note(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            self._troubles[this] = f"{stage}: {type(error).__name__}"
+            reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
+            self._troubles[this] = f"{stage}: {reason}"
             metrics.retries.labels(stage, type(error).__name__).inc()
-            log.warning("will retry", stage=stage, error=type(error).__name__, attempt=state.attempt_number)
+            log.warning("will retry", stage=stage, error=reason, attempt=state.attempt_number)
 
         attempts = AsyncRetrying(
             retry=retry_if_exception(_is_transient),

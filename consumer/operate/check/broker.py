@@ -13,7 +13,14 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, for_code
 
 from consumer.common.diagnosis import diagnose_kafka
 from consumer.common.settings import Settings
-from consumer.kafka.options import MAX_RECORD_BYTES, connection_options, producer_options, reader_options
+from consumer.kafka.options import (
+    RECORD_OVERHEAD_BYTES,
+    connection_options,
+    largest_dead_letter,
+    largest_record,
+    producer_options,
+    reader_options,
+)
 from consumer.kafka.topics import admin
 from consumer.operate.check.finding import Finding, Role, ok, problem, warning
 from schemas.registry import DEAD_LETTER, FAMILIES, TOPICS, UNROUTED
@@ -121,10 +128,26 @@ def judge_topic(settings: Settings, topic: Topic, configured: dict[str, str], br
         findings.append(
             warning(subject, "has replicas that are not in sync", "Look at the brokers: one is away or too slow.")
         )
-    return findings + _configuration(subject, name == settings.topic(DEAD_LETTER), replicas, configured)
+    findings += _configuration(subject, replicas, configured)
+    return findings + _room(settings, name, configured.get("max.message.bytes"))
 
 
-def _configuration(subject: str, is_dead_letter: bool, replicas: int, configured: dict[str, str]) -> list[Finding]:  # noqa: FBT001 - private
+def _room(settings: Settings, topic: str, most_bytes: str | None) -> list[Finding]:
+    """Judge whether a topic holds the largest record, where its limit is known."""
+    is_dead_letter = topic == settings.topic(DEAD_LETTER)
+    largest = largest_dead_letter(settings) if is_dead_letter else largest_record(settings)
+    if most_bytes is None or int(most_bytes) >= largest:
+        return []
+    subject, remedy = f"topic {topic}", f"Set max.message.bytes={largest}."
+    if not is_dead_letter:
+        what = f"takes no record of more than {most_bytes} bytes: webhooks below WEBHOOK_MAX_BODY_BYTES get 413"
+        return [problem(subject, what, remedy)]
+    if int(most_bytes) < largest_record(settings) + RECORD_OVERHEAD_BYTES:
+        return [problem(subject, "cannot hold the largest webhook with its reason: the worker would wait", remedy)]
+    return [warning(subject, "cannot hold the largest record of the other topics with its reason", remedy)]
+
+
+def _configuration(subject: str, replicas: int, configured: dict[str, str]) -> list[Finding]:
     findings = []
     if "compact" in configured.get("cleanup.policy", ""):
         findings.append(
@@ -148,14 +171,6 @@ def _configuration(subject: str, is_dead_letter: bool, replicas: int, configured
                 subject,
                 "has min.insync.replicas=1: what one broker alone has is acknowledged, and lost with it",
                 f"Set min.insync.replicas={ENOUGH_IN_SYNC}.",
-            )
-        )
-    if is_dead_letter and int(configured.get("max.message.bytes", MAX_RECORD_BYTES)) < MAX_RECORD_BYTES:
-        findings.append(
-            warning(
-                subject,
-                "cannot hold the largest record of the other topics with its reason",
-                f"Set max.message.bytes={MAX_RECORD_BYTES}.",
             )
         )
     return findings

@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from consumer.common.errors import Unavailable
 from consumer.common.settings import Settings
@@ -41,7 +41,7 @@ async def send(publisher: Publisher, settings: Settings, value: bytes) -> bool:
     return True
 
 
-async def test_a_record_that_the_broker_refuses_for_good_costs_the_later_ones_only_a_moment(
+async def test_a_record_that_is_too_large_for_its_topic_costs_the_later_ones_nothing(
     publisher: Publisher, settings: Settings
 ) -> None:
     assert await send(publisher, settings, b"before")
@@ -50,6 +50,23 @@ async def test_a_record_that_the_broker_refuses_for_good_costs_the_later_ones_on
 
     if not refused:
         pytest.skip("this broker takes records of any size")
+    for _ in range(10):
+        assert await send(publisher, settings, b"after")
+
+
+async def test_a_hole_in_the_sequence_numbers_costs_the_later_records_only_a_moment(
+    publisher: Publisher, settings: Settings
+) -> None:
+    if not settings.kafka_enable_idempotence:
+        pytest.skip("this broker counts no records")
+    assert await send(publisher, settings, b"before")
+    assert publisher._producer  # noqa: SLF001 - nothing else makes a hole to order
+    transactions = publisher._producer._producer._txn_manager  # noqa: SLF001
+    for partition in range(settings.topic_partitions):
+        transactions.increment_sequence_number(TopicPartition(settings.topic("certificates"), partition), 5)
+
+    assert not await send(publisher, settings, b"behind the hole")
+
     await until(lambda: send(publisher, settings, b"after"), "a record to be taken", 15)
     for _ in range(10):
         assert await send(publisher, settings, b"and for good")

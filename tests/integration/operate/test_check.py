@@ -152,7 +152,22 @@ def described(**changes: Any) -> dict[str, Any]:
             described() | {"topic": "giftcert.dead-letter"},
             {"max.message.bytes": "1048588"},
             Level.WARNING,
-            "cannot hold",
+            "cannot hold the largest record",
+        ),
+        (
+            described() | {"topic": "giftcert.dead-letter"},
+            {"max.message.bytes": "262144"},
+            Level.PROBLEM,
+            "cannot hold the largest webhook",
+        ),
+        *(
+            (
+                described() | {"topic": f"giftcert.{topic}"},
+                {"max.message.bytes": "262144"},
+                Level.PROBLEM,
+                "no record of more than 262144 bytes",
+            )
+            for topic in ("certificates", "definitions", "unrouted")
         ),
         (
             {**described(), "error_code": TopicAuthorizationFailedError.errno},

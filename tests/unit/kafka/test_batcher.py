@@ -5,22 +5,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, NotEnoughReplicasError, RecordListTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.transaction_manager import TransactionManager
 
-from consumer.common.errors import Unavailable
+from consumer.common.errors import TooLarge, Unavailable
 from consumer.kafka.batcher import Batcher, Sending, acknowledged
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
 
 ROOM = 1000
+PARTITION = TopicPartition("giftcert.certificates", 3)
 
 
 class Producer:
     """As much of aiokafka's producer as a batcher uses: a batch arrives when the test says so."""
 
     def __init__(self) -> None:
+        self._txn_manager: TransactionManager | None = None
         self.batches: list[int] = []
         self.acknowledgements: list[asyncio.Future[None]] = []
 
@@ -46,7 +50,7 @@ class Running:
     def _arrived(self, _: str, batch: Sequence[Sending], error: Exception | None) -> None:
         for sending in batch:
             self.arrived.append(sending.value)
-            sending.settle(None if error is None else type(error).__name__)
+            sending.settle(error if error is None or isinstance(error, Unavailable) else Unavailable(repr(error)))
 
     def send(self, value: bytes = b"") -> Sending:
         sending = Sending(b"key", value, [], asyncio.get_running_loop().create_future(), self._release)
@@ -151,10 +155,55 @@ async def test_a_refusal_is_the_answer_to_every_record_of_the_batch_and_to_no_ot
     await settled()
     other = running.send(b"3")
 
-    await running.answer(MessageSizeTooLargeError())
+    await running.answer(NotEnoughReplicasError())
     await running.answer()
 
     for sending in refused:
-        with pytest.raises(Unavailable, match="MessageSizeTooLargeError"):
+        with pytest.raises(Unavailable, match="NotEnoughReplicasError"):
             await acknowledged(sending, 60)
     await acknowledged(other, 60)
+
+
+@pytest.mark.parametrize("refusal", [MessageSizeTooLargeError, RecordListTooLargeError])
+async def test_a_batch_that_is_too_large_for_the_topic_is_halved_until_the_record_that_is_stands_alone(
+    refusal: type[KafkaError],
+) -> None:
+    running = Running()
+    small, large, behind = running.send(b"1"), running.send(b"2" * 500), running.send(b"3")
+
+    for outcome in (refusal(), None, refusal(), refusal(), None):  # all; 1; 2 and 3; 2; 3
+        await running.answer(outcome)
+
+    assert running.producer.batches == [3, 1, 2, 1, 1]
+    for sending in (small, behind):
+        await acknowledged(sending, 60)
+    with pytest.raises(TooLarge, match=r"giftcert.certificates takes no record of 5\d\d bytes"):
+        await acknowledged(large, 60)
+
+
+async def test_what_the_topic_refused_for_its_size_leaves_no_hole_in_the_sequence_numbers() -> None:
+    running = Running()
+    transactions = running.producer._txn_manager = TransactionManager(None, 60_000)  # noqa: SLF001 - the batcher's way
+    for value in (b"1", b"2" * 500):
+        running.send(value)
+    for outcome, counted in ((MessageSizeTooLargeError(), 2), (None, 1), (MessageSizeTooLargeError(), 1)):
+        await settled()
+        transactions.increment_sequence_number(PARTITION, counted)  # as aiokafka does when it sends
+        await running.answer(outcome)
+
+    assert transactions.sequence_number(PARTITION) == 1
+
+
+async def test_once_a_topic_has_refused_a_batch_the_next_ones_are_smaller() -> None:
+    running = Running()
+    for value in (b"1" * 200, b"2" * 200, b"3" * 200):
+        running.send(value)
+    for outcome in (MessageSizeTooLargeError(), None, None):
+        await running.answer(outcome)
+
+    for value in (b"4" * 200, b"5" * 200, b"6" * 200):
+        running.send(value)
+    await running.answer()
+    await running.answer()
+
+    assert running.producer.batches == [3, 1, 2, 2, 1]

@@ -177,7 +177,7 @@ def test_a_refusals_reason_counts_alike_and_quotes_nobody(error: Exception, reas
 class Sent:
     """Stands for the publisher: takes what it is given, and answers what it is told to."""
 
-    def __init__(self, *failures: str | None) -> None:
+    def __init__(self, *failures: Unavailable | None) -> None:
         self.records: list[dict[str, Any]] = []
         self._failures = list(failures)
 
@@ -223,7 +223,7 @@ async def test_all_must_be_acknowledged() -> None:
     letters = [DeadLetter(original(offset=offset), DECODE, Malformed("no")) for offset in range(3)]
 
     with pytest.raises(Unavailable):
-        await dead_letters(Sent(None, None, "did not take the record")).publish(letters)
+        await dead_letters(Sent(None, None, Unavailable("did not take the record"))).publish(letters)
 
 
 @pytest.mark.parametrize(("stage", "reason"), [(DECODE, "undecodable"), (APPLY, "refused_by_database")])
