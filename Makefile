@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TESTS ?= tests
+# The files of tests go side by side, the long ones first; JOBS=0 runs them one after the other.
+JOBS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test verify format soak chaos bench bench-peers licences lock schema dictionary clean
@@ -32,13 +35,13 @@ up: $(READY) ## Start the same and stay, until Ctrl-C
 	@$(BIN)/python -m deploy.local.demo --stay
 
 test: $(READY) ## Run the tests on a real broker and a real Postgres, which they start
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(PYTEST) $(TESTS)
 
 verify: $(READY) ## What CI runs: format, lint, types, tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(PYTEST) $(TESTS)
 
 soak: $(READY) ## Property tests until Ctrl-C
 	@$(BIN)/python -m tests.soak

@@ -1,10 +1,17 @@
-"""What the tests stand on: one real Postgres and one real broker a session, a database and topics a test."""
+"""What the tests stand on: a real Postgres and a real broker, a database and topics for each test.
+
+`make test` runs the files side by side, in processes of pytest-xdist. Each has a Postgres and a broker of its own.
+"""
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import hypothesis
 import pytest
+from xdist import is_xdist_worker
+from xdist.workermanage import WorkerController
 
 from consumer.common.settings import Settings, load
 from consumer.postgres.database import Pool, pool
@@ -12,29 +19,54 @@ from consumer.postgres.migrate import migrate
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port
 
-USED = pytest.StashKey[str]()
-FIGURES = pytest.StashKey[list[str]]()
+# How long an example takes is the machine's affair, not a property of what is tested.
+hypothesis.settings.register_profile(
+    "giftledger", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("giftledger")
+
+SAID = pytest.StashKey[list[str]]()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run twice as many files side by side as there are cores: most tests wait for other processes most of the time."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that it is not what everything waits for in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")
-def stack(pytestconfig: pytest.Config) -> Iterator[Stack]:
+def stack(say: Callable[[str], None]) -> Iterator[Stack]:
     """One Postgres (not durable: it is faster, and nobody crashes this one) and one broker."""
     with Stack(durable=False) as running:
-        pytestconfig.stash[USED] = f"{running.kafka.name} and {running.postgres.name}"
+        say(f"local stack: {running.kafka.name} and {running.postgres.name}")
         yield running
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say on what the tests ran, and what they measured."""
-    terminalreporter.write_line(f"local stack: {config.stash.get(USED, 'not needed')}")
-    for figure in config.stash.get(FIGURES, []):
-        terminalreporter.write_line(figure)
 
 
 @pytest.fixture(scope="session")
 def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
     """Take a figure that a test measured to the end of the output, where one sees it."""
-    return pytestconfig.stash.setdefault(FIGURES, []).append
+    return pytestconfig.stash.setdefault(SAID, []).append
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what was said to the process that writes the summary, where that is another one."""
+    if is_xdist_worker(session):
+        session.config.workeroutput["said"] = session.config.stash.get(SAID, [])  # type: ignore[attr-defined]
+
+
+def pytest_testnodedown(node: WorkerController) -> None:
+    said = getattr(node, "workeroutput", {}).get("said", [])  # nothing, where the process crashed
+    node.config.stash.setdefault(SAID, []).extend(said)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    said = config.stash.setdefault(SAID, [])
+    for line in dict.fromkeys(said) or ["local stack: not needed"]:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

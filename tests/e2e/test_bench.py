@@ -10,6 +10,8 @@ from tests.bench.__main__ import MEASUREMENTS
 from tests.bench.report import as_json, circumstances, table
 from tests.bench.sizes import SMOKE
 
+pytestmark = pytest.mark.long
+
 FIGURES = {
     "apply": [
         "apply ÷ COPY of the same rows",

@@ -10,6 +10,8 @@ from tests.e2e.nemesis.faults import KINDS
 from tests.e2e.nemesis.run import run
 from tests.e2e.nemesis.table import table
 
+pytestmark = pytest.mark.long
+
 FAULTS = max(40, 2 * len(KINDS))
 SEED = int(os.environ.get("NEMESIS_SEED", "1"))
 

@@ -17,6 +17,8 @@ from tests.builders import bought, encode
 from tests.databases import applied_attempts
 from tests.services import commands, deployment, start_ingress, start_worker, wait_for
 
+pytestmark = pytest.mark.long
+
 STALL_SECONDS = 3.0
 
 

@@ -27,6 +27,8 @@ from tests.e2e.nemesis.proxy import Loop, Proxy
 from tests.pipeline import publish, until, working
 from tests.services import commands, deployment, metric, start_ingress, start_worker, wait_for
 
+pytestmark = pytest.mark.long
+
 STALL_SECONDS = 4
 
 

@@ -31,6 +31,8 @@ from deploy.local.waiting import free_port
 from tests.secured import secret_files, secured
 from tests.services import deployment, wait_for_metric
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 COUNT = 300
 START = datetime(2026, 6, 1, tzinfo=UTC)

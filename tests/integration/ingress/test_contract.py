@@ -31,7 +31,6 @@ with warnings.catch_warnings():
 
 bounded = settings(
     max_examples=CASES,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -25,6 +25,8 @@ from tests.databases import value
 from tests.secured import marked_commands, run_tool, secret_files, secured
 from tests.services import commands, read, start_ingress, start_worker, wait_for, wait_for_metric
 
+pytestmark = pytest.mark.long
+
 COUNT = 300
 START = datetime(2026, 6, 1, tzinfo=UTC)
 SIGNING_KEY = "a-signing-key-of-good-length"

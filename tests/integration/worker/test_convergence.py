@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.local.stack import Stack
@@ -13,7 +13,7 @@ from tests.interleavings import interleave
 from tests.laboratory import Laboratory
 from tests.reference import Delivery, reference
 
-thorough = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=80)
 
 
 @pytest.fixture(scope="module")

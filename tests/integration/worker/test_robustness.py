@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as examples
 
 from consumer.common.settings import Settings, load
@@ -196,7 +196,7 @@ def test_what_can_be_decoded_of_damaged_webhooks_the_database_takes(
     bodies: dict[str, bytes] = {}
     undecodable: set[str] = set()
 
-    @examples(max_examples=DAMAGED, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @examples(max_examples=DAMAGED)
     @given(body=damaged())
     def collect(body: bytes) -> None:
         try:

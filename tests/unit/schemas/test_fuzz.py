@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.worker.decode import decode
@@ -12,7 +12,7 @@ from schemas.registry import FAMILY_OF, Malformed, Routed, route
 from tests.builders import record
 from tests.damage import KINDS, damaged
 
-thorough = settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=500)
 
 Read = Callable[[bytes], object]
 
