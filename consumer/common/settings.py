@@ -92,6 +92,8 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
 
     # The worker.
     batch_max_records: PositiveInt = 2000
+    # Of keys and bodies, decompressed: Kafka's own limits count what was compressed.
+    batch_max_bytes: PositiveInt = 16_777_216
     # It ends, to be started again, when it makes no progress for so long though nothing is away.
     worker_stall_seconds: PositiveFloat = 120
     # It stops when more than this many, and more than this share, of the last 1,000 records were dead-lettered.

@@ -8,10 +8,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from consumer.common.settings import Settings
 from consumer.kafka.options import reader_options
 from consumer.kafka.record import Record
+from consumer.kafka.taking import Room, take
 from consumer.kafka.topics import existing_partitions
 
 POLL_SECONDS = 0.5
-MAX_RECORDS = 5000
+MOST = Room(records=5000, bytes=16 * 1024 * 1024)
 
 Positions = Mapping[TopicPartition, int]
 
@@ -31,7 +32,8 @@ class Scan:
         """Give batches until every partition is read to the end that it had at this scan's first fetch."""
         ends: dict[TopicPartition, int] = {}
         while any(position < ends.get(partition, position + 1) for partition, position in self.positions.items()):
-            fetched = await self._consumer.getmany(timeout_ms=int(POLL_SECONDS * 1000), max_records=MAX_RECORDS)
+            records: list[Record] = []
+            await take(self._consumer, POLL_SECONDS, MOST, records.extend)
             for partition, position in self.positions.items():
                 # Of what brokers say of ends only the highwater of a fetch is right everywhere. The consumer is new,
                 # so the fetch began after the scan did.
@@ -40,7 +42,7 @@ class Scan:
                     ends[partition] = highwater
                     self.total += highwater - position
                 self.positions[partition] = await self._consumer.position(partition)
-            if records := [record for batch in fetched.values() for record in batch]:
+            if records:
                 self.done += len(records)
                 yield records
 

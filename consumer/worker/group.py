@@ -28,6 +28,7 @@ from consumer.common import metrics
 from consumer.common.bounds import give_up, pause, within
 from consumer.common.errors import Verdict, kafka_verdict
 from consumer.kafka.record import Record
+from consumer.kafka.taking import Room, take
 from schemas.registry import FAMILIES
 
 log = structlog.get_logger()
@@ -62,6 +63,13 @@ class Batch(NamedTuple):
     revocations: int
     records: list[Record]
 
+    def and_then(self, later: "Batch") -> "Batch":
+        """Put what was taken later behind these records, unless these are of an earlier assignment."""
+        if not later.records:
+            return self
+        before = self.records if self.revocations == later.revocations else []
+        return Batch(later.revocations, before + later.records)
+
 
 class Group:
     """One member of the consumer group."""
@@ -72,7 +80,7 @@ class Group:
         *,
         topics: Sequence[str],
         stop: asyncio.Event,
-        max_records: int,
+        most: Room,
         beat: Callable[[], None],
     ) -> None:
         self.consumer = connect()
@@ -85,10 +93,11 @@ class Group:
         self._topics = topics
         self._replacements = 0
         self._stop = stop
-        self._max_records = max_records
+        self._most = most
         self._beat = beat
         self._held = Batch(0, [])
         self._early = Batch(0, [])
+        self._taken = Batch(0, [])
         self._uncommitted: dict[TopicPartition, int] = {}
         self._committing: asyncio.Task[None] | None = None
 
@@ -123,10 +132,10 @@ class Group:
         if self._early.revocations != self.revocations or not self._early.records:
             self._early = await self._poll(0)
             if not self._shows_backlog(self._early):
-                room = self._max_records - len(self._early.records)
                 # What was there at once is what came first after the last fetch: the rest waits at the broker, and
                 # would miss this batch.
-                self._keep(await self._poll(REST_SECONDS if self._early.records else seconds, room))
+                rest = await self._poll(REST_SECONDS if self._early.records else seconds, self._room)
+                self._early = self._early.and_then(rest)
         self._held, self._early = self._early, Batch(self.revocations, [])
         self._begin(self._held.records)
         return self._held.records
@@ -141,20 +150,27 @@ class Group:
 
         Only where there is a backlog: else what comes until the next fetch is one batch, and waits less.
         """
-        while self.behind and (room := self._max_records - len(self._early.records)) > 0:
-            polled = await self._poll(0, min(room, POLLED_AT_ONCE))
+        while self.behind and (room := self._room).is_left:
+            polled = await self._poll(0, room._replace(records=min(room.records, POLLED_AT_ONCE)))
             if not polled.records:
                 break
-            self._keep(polled)
+            self._early = self._early.and_then(polled)
         return self._early.records
 
+    @property
+    def _room(self) -> Room:
+        """What of the next batch is free."""
+        return self._most.less(self._early.records)
+
     def _shows_backlog(self, batch: Batch) -> bool:
-        return len(batch.records) * BACKLOG_SHARE >= self._max_records
+        left = self._most.less(batch.records)
+        return min(left.records / self._most.records, left.bytes / self._most.bytes) <= 1 - 1 / BACKLOG_SHARE
 
     async def stay(self, seconds: float) -> None:
         """Remain a member while the batch in hand waits. Raises Stopped, and Moved when it is ours no more."""
         self.consumer.pause(*self.consumer.assignment())
-        self._keep(await self._poll(seconds))  # there are some if an assignment came between pause and poll
+        # There are some if an assignment came between pause and poll.
+        self._early = self._early.and_then(await self._poll(seconds))
         if self._stop.is_set():
             raise Stopped
         if self._held.revocations != self.revocations:
@@ -164,16 +180,11 @@ class Group:
         """Take records again."""
         self.consumer.resume(*self.consumer.paused())
 
-    def _keep(self, polled: Batch) -> None:
-        """Keep records for the next fetch, behind those that are kept, unless these are of an earlier assignment."""
-        if polled.records:
-            before = self._early.records if self._early.revocations == polled.revocations else []
-            self._early = Batch(polled.revocations, before + polled.records)
-
-    async def _poll(self, seconds: float, max_records: int | None = None) -> Batch:
+    async def _poll(self, seconds: float, room: Room | None = None) -> Batch:
         self._beat()
         metrics.consumer_last_poll.set(time.time())
-        fetching = asyncio.create_task(self._getmany(seconds, max_records or self._max_records))
+        self._taken = Batch(self.revocations, [])
+        fetching = asyncio.create_task(take(self.consumer, seconds, room or self._most, self._note_taken))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait(
             {fetching, stopping}, timeout=seconds + POLL_GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -181,20 +192,19 @@ class Group:
         stopping.cancel()
         if not fetching.done():
             await give_up(fetching)
-        # A cancelled getmany has taken nothing yet.
         if fetching.done() and not fetching.cancelled():
             try:
-                return fetching.result()
+                fetching.result()
             except KafkaError as error:
                 # The base class itself is how aiokafka says "unexpected". All else (no right to read) ends the worker.
                 if type(error) is not KafkaError or self._replacements >= MAX_REPLACEMENTS:
                     raise
                 await self._replace(error)
-        return Batch(self.revocations, [])
+        # What is cancelled has told what it took before.
+        return self._taken
 
-    async def _getmany(self, seconds: float, max_records: int) -> Batch:
-        fetched = await self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=max_records)
-        return Batch(self.revocations, [record for records in fetched.values() for record in records])
+    def _note_taken(self, records: list[Record]) -> None:
+        self._taken = self._taken.and_then(Batch(self.revocations, records))
 
     def _begin(self, records: Sequence[Record]) -> None:
         following = dict(self.progress)

@@ -24,6 +24,7 @@ from consumer.common.settings import Settings
 from consumer.kafka.options import consumer_options
 from consumer.kafka.publisher import Publisher
 from consumer.kafka.record import Record
+from consumer.kafka.taking import Room
 from consumer.postgres.database import Connection, Pool, pool, publish_settings
 from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
@@ -208,7 +209,7 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
         lambda: AIOKafkaConsumer(**options),
         topics=[settings.topic(family.topic) for family in FAMILIES],
         stop=life.stop,
-        max_records=settings.batch_max_records,
+        most=Room(settings.batch_max_records, settings.batch_max_bytes),
         beat=life.heartbeat.beat,
     )
     worker = Worker(settings, group, connections, DeadLetters(settings, publisher))

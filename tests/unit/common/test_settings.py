@@ -35,6 +35,7 @@ REFUSED = {
     "MAX_IN_FLIGHT_BYTES": ("0", "-1", "64M"),
     "SHUTDOWN_GRACE_SECONDS": ("0", "-1", "20s", "nan", "inf"),
     "BATCH_MAX_RECORDS": ("0", "-1", "many"),
+    "BATCH_MAX_BYTES": ("0", "-1", "many"),
     "WORKER_STALL_SECONDS": ("0", "-1", "2m", "nan", "inf"),
     "DEAD_LETTER_MAX_COUNT": ("0", "-1", "many"),
     "DEAD_LETTER_MAX_RATIO": ("0", "1.01", "20%", "nan"),

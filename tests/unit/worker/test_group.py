@@ -14,7 +14,9 @@ from aiokafka.errors import (
     KafkaError,
 )
 
+from consumer.kafka import taking
 from consumer.kafka.record import Record
+from consumer.kafka.taking import Room
 from consumer.worker import group as module
 from consumer.worker.group import Group, Moved, Stopped
 from tests.builders import record
@@ -74,13 +76,19 @@ def member(*consumers: Consumer, stop: asyncio.Event | None = None) -> Group:
         iter(consumers).__next__,
         topics=[FIRST.topic],
         stop=stop or asyncio.Event(),
-        max_records=100,
+        most=Room(100, 1_000_000),
         beat=lambda: None,
     )
 
 
 def records(*offsets: int) -> dict[TopicPartition, list[Record]]:
     return {FIRST: [record(b"{}", offset=offset) for offset in offsets]}
+
+
+@pytest.fixture(autouse=True)
+def one_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a poll be one call, except where a test says otherwise."""
+    monkeypatch.setattr(taking, "AT_ONCE", 1000)
 
 
 async def never() -> None:
@@ -399,6 +407,38 @@ async def test_reading_ahead_takes_little_at_a_time(monkeypatch: pytest.MonkeyPa
 
     assert [each.offset for each in await group.read_ahead()] == [30, 31]
     assert consumer.asked == [100, 7, 7, 7]
+
+
+async def test_a_few_large_records_are_a_full_batch_and_show_a_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "AT_ONCE", 1)
+    consumer = Consumer()
+    consumer.batches += [{FIRST: [record(b"x" * 400_000, offset=offset)]} for offset in range(5)]
+    group = member(consumer)
+
+    assert [each.offset for each in await group.fetch(0)] == [0, 1, 2]
+    assert group.behind
+    assert [each.offset for each in await group.read_ahead()] == [3, 4]
+
+
+async def test_what_a_poll_took_before_it_was_given_up_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "AT_ONCE", 1)
+    consumer = Consumer()
+    consumer.batches += [records(5), records(6)]
+    hanging = asyncio.get_running_loop().create_future()
+    consumer.on_poll = lambda: hanging if consumer.polls == 2 else None
+    group = member(consumer)
+
+    assert [each.offset for each in await group.fetch(0)] == [5, 6]
+
+
+async def test_what_a_poll_took_before_a_rebalance_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "AT_ONCE", 1)
+    consumer = Consumer()
+    consumer.batches += [records(5), records(2)]
+    group = member(consumer)
+    consumer.on_poll = lambda: group.revoked() if consumer.polls == 2 else None
+
+    assert [each.offset for each in await group.fetch(0)] == [2]
 
 
 async def test_without_a_backlog_nothing_is_read_ahead() -> None:
