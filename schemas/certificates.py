@@ -5,14 +5,13 @@ they came and cannot make an event fail.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
 
 from schemas.envelope import Message
 from schemas.events import Event, Family, Kind, Projection
-from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, first_instant, given
+from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, first_plausible, given
 
 
 class ShiftLocation(Struct, rename="camel", gc=False):
@@ -71,8 +70,17 @@ class CertificateMessage(Message):
     data: Certificate
 
     @property
-    def dated(self) -> datetime | None:
-        return first_instant(self.data.updated_at, self.data.created_at)
+    def updated_at(self) -> BzDate | Blank:
+        return self.data.updated_at
+
+    @property
+    def created_at(self) -> BzDate | Blank:
+        return self.data.created_at
+
+    @property
+    def transactions_paid(self) -> int:
+        paid = given(self.data.transactions_paid)
+        return -1 if paid is None else len(paid)
 
     @property
     def snapshot(self) -> Certificate:
@@ -96,12 +104,12 @@ class CertificateUpdated(CertificateMessage, tag="giftcertificate.updated", gc=F
     kind = Kind.UPDATED
 
 
-# What the history says of an event; the last column is not in the current state.
+# What the history says of an event; the last two columns are not in the current state.
 _EVENT = (
     *("certificate_id", "livemode", "event_id", "occurred_at", "emitted_at", "kind"),
     *("balance", "price", "total", "transactions_paid", "deleted", "status", "transaction_id"),
     *("user_id", "agency_id", "shift_id", "station_id", "station_name", "station_time_zone"),
-    *("station_currency_code", "display_currency_code", "received_at"),
+    *("station_currency_code", "display_currency_code", "received_at", "doubts"),
 )
 # What only the current state says.
 _DESCRIPTION = ("created_at", "definition_id", "account_id", "customer_number", "agency_name", "data")
@@ -118,7 +126,7 @@ def _event(event: Event) -> tuple[Any, ...]:
     certificate: Certificate = event.snapshot
     station = given(certificate.shift_location) or _NO_STATION
     display = given(certificate.display_currency)
-    paid = given(certificate.transactions_paid)
+    paid = event.order.transactions_paid
     return (
         event.entity.id,
         event.entity.livemode,
@@ -126,7 +134,7 @@ def _event(event: Event) -> tuple[Any, ...]:
         certificate.balance,
         given(certificate.price),
         given(certificate.total),
-        None if paid is None else len(paid),
+        None if paid < 0 else paid,
         given(certificate.deleted) or False,
         given(certificate.status),
         given(certificate.transaction_id) or given(certificate.trx_id),
@@ -139,13 +147,14 @@ def _event(event: Event) -> tuple[Any, ...]:
         currency_code(station.primary_currency_code),
         display.base_isocode if display else None,
         event.received_at,
+        event.doubts or None,
     )
 
 
 def _description(event: Event) -> tuple[Any, ...]:
     certificate: Certificate = event.snapshot
     return (
-        first_instant(certificate.created_at),
+        first_plausible(event.order.emitted_at, certificate.created_at),
         given(certificate.cert_def_id),
         given(certificate.account_id),
         given(certificate.customer_number),
@@ -160,4 +169,5 @@ CERTIFICATES = Family(
     columns=(*_EVENT, *_DESCRIPTION),
     rows=_rows,
     has_history=True,
+    is_created_once=True,
 )

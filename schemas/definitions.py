@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from schemas.envelope import Message
 from schemas.events import Event, Family, Kind, Projection
-from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, first_instant, given
+from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, first_plausible, given
 
 
 class Definition(Struct, rename="camel", gc=False):
@@ -44,8 +44,12 @@ class DefinitionMessage(Message):
     data: Definition
 
     @property
-    def dated(self) -> datetime | None:
-        return first_instant(self.data.updated_at, self.data.created_at)
+    def updated_at(self) -> BzDate | Blank:
+        return self.data.updated_at
+
+    @property
+    def created_at(self) -> BzDate | Blank:
+        return self.data.created_at
 
     @property
     def snapshot(self) -> Definition:
@@ -88,7 +92,7 @@ _IDENTITY = ("definition_id", "livemode", "deleted_at")
 _DESCRIPTION = (
     *("event_id", "occurred_at", "emitted_at", "kind"),
     *("price", "value", "name", "description", "currency_code", "account_id", "disabled", "taxable"),
-    *("created_at", "data"),
+    *("created_at", "doubts", "data"),
 )
 _NOT_DESCRIBED = (None,) * len(_DESCRIPTION)
 
@@ -113,7 +117,8 @@ def _description(event: Event) -> tuple[Any, ...]:
         given(definition.account_id),
         given(definition.disabled),
         given(definition.taxable),
-        first_instant(definition.created_at),
+        first_plausible(event.order.emitted_at, definition.created_at),
+        event.doubts or None,
         event.data,
     )
 

@@ -23,13 +23,24 @@ KIND_NAMES = tuple(kind.name.lower() for kind in Kind)
 class OrderKey(NamedTuple):
     """The place of an event in the life of its entity; the arrival order says nothing.
 
-    ``occurred_at`` is ``updatedAt``, else ``createdAt``, else ``created``; ``emitted_at`` is ``created``.
+    ``created`` stands before all else: nothing is paid with, changed or deleted before it is there. ``occurred_at`` is
+    ``updatedAt``, else (of a created event) ``createdAt``, else ``created``; ``emitted_at`` is ``created``. Of two
+    payments at one time the one with more paid transactions is later; where none are listed their number is -1.
     """
 
+    is_change: bool
     occurred_at: datetime
     emitted_at: datetime
     kind: Kind
+    transactions_paid: int
     event_id: str
+
+    @classmethod
+    def of(
+        cls, kind: Kind, occurred_at: datetime, emitted_at: datetime, transactions_paid: int, event_id: str
+    ) -> "OrderKey":
+        """Make the key; what stands first in it follows from the kind."""
+        return cls(kind is not Kind.CREATED, occurred_at, emitted_at, kind, transactions_paid, event_id)
 
     def columns(self) -> tuple[str, datetime, datetime, str]:
         """Give the values of the columns ``event_id, occurred_at, emitted_at, kind``."""
@@ -48,6 +59,8 @@ class Family(Struct, frozen=True, eq=False):
     columns: tuple[str, ...]
     rows: Callable[[Sequence["Event"], Sequence["Projection"]], list[tuple[Any, ...]]]
     has_history: bool = False
+    # Whether of several created events the first one counts and stays (a purchase), instead of the last.
+    is_created_once: bool = False
 
 
 class Entity(NamedTuple):
@@ -69,6 +82,8 @@ class Event(Struct, frozen=True, gc=False):
     snapshot: Any
     # When the entity was deleted for good, None where the event does not say so.
     deleted_at: datetime | None
+    # What the event says that cannot be true, as "rule what": it shows in data quality.
+    doubts: tuple[str, ...]
     # The event's ``data`` as it came.
     data: str
     received_at: datetime

@@ -22,14 +22,21 @@ MAX_IDENTIFIER = 256
 _STORABLE = "^[^\\x00-\\x1f\\x7f\\ufffd]+$(?!\\n)"
 Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTIFIER, pattern=_STORABLE)]
 
-# Money: an integer in 1/100000 of the currency unit (5000000 is 50.00), stored as Postgres bigint.
-Money = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+# Money: an integer in 1/100000 of the currency unit (5000000 is 50.00), stored as Postgres bigint. JavaScript, which
+# the sender is written in, says integers exactly up to 2^53 - 1; what is larger is not what was meant.
+MAX_AMOUNT = 2**53 - 1
+Money = Annotated[int, Meta(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 
 Blank = Literal[""] | None
 
 # From this magnitude on a Unix time is milliseconds: 10^11 s is the year 5138, 10^11 ms is March 1973. Inferred.
 MILLISECONDS_FROM = 10**11
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Before this nothing of ours happened: an earlier date is a clock or a field that was never set.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+# Nothing is emitted before it happens; the clocks of those who stamp dates and events disagree by less than this.
+CLOCKS_DISAGREE = timedelta(hours=1)
 
 
 def given(value: T | Literal[""] | None) -> T | None:
@@ -90,9 +97,28 @@ class BzDate(Struct, gc=False):
         return instant_from_text(self.value)
 
 
-def first_instant(*dates: BzDate | Blank) -> datetime | None:
-    """Give the first date that is one: missing, blank and null dates are passed over."""
+def instant_of(date: BzDate | Blank) -> datetime | None:
+    """Give the instant of a date; None where it is missing, blank or null."""
+    return date.instant() if isinstance(date, BzDate) else None
+
+
+def is_plausible(instant: datetime, emitted_at: datetime) -> bool:
+    """Tell whether a date of an event that was emitted then can be true."""
+    return instant >= EARLIEST and instant - CLOCKS_DISAGREE <= emitted_at
+
+
+def first_plausible(emitted_at: datetime, *dates: BzDate | Blank) -> datetime | None:
+    """Give the first date that can be true of an event that was emitted then; all others are no dates."""
     for date in dates:
-        if isinstance(date, BzDate) and (instant := date.instant()):
+        if (instant := instant_of(date)) and is_plausible(instant, emitted_at):
             return instant
     return None
+
+
+def implausible(emitted_at: datetime, **dates: BzDate | Blank) -> tuple[str, ...]:
+    """Give the doubts about the dates of an event, by their names: see ``Event.doubts``."""
+    return tuple(
+        f"date_implausible {name} {instant.isoformat()}"
+        for name, date in dates.items()
+        if (instant := instant_of(date)) and not is_plausible(instant, emitted_at)
+    )

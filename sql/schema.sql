@@ -80,9 +80,9 @@ WITH (fillfactor='80');
 
 ALTER TABLE giftcert.certificate OWNER TO giftledger_owner;
 
-COMMENT ON TABLE giftcert.certificate IS 'Current state: one row a certificate, from its newest event.';
+COMMENT ON TABLE giftcert.certificate IS 'Current state: one row a certificate, from its newest update, else from its purchase, the first created event.';
 
-COMMENT ON COLUMN giftcert.certificate.occurred_at IS 'When it happened: data.updatedAt, else data.createdAt, else the envelope''s created.';
+COMMENT ON COLUMN giftcert.certificate.occurred_at IS 'When it happened: data.updatedAt, else (of a created event) data.createdAt, else the envelope''s created.';
 
 COMMENT ON COLUMN giftcert.certificate.emitted_at IS 'The envelope''s created: when the sender emitted the event.';
 
@@ -124,14 +124,15 @@ CREATE TABLE giftcert.certificate_history (
     station_name text,
     station_time_zone text,
     station_currency_code text,
-    display_currency_code text
+    display_currency_code text,
+    doubts text[]
 );
 
 ALTER TABLE giftcert.certificate_history OWNER TO giftledger_owner;
 
-COMMENT ON TABLE giftcert.certificate_history IS 'One row an event of a certificate, immutable; late events stand at their place in the order (occurred_at, emitted_at, kind, event_id).';
+COMMENT ON TABLE giftcert.certificate_history IS 'One row an event of a certificate, immutable; late events stand at their place in the order (kind <> ''created'', occurred_at, emitted_at, kind, coalesce(transactions_paid, -1), event_id).';
 
-COMMENT ON COLUMN giftcert.certificate_history.occurred_at IS 'When it happened: data.updatedAt, else data.createdAt, else the envelope''s created.';
+COMMENT ON COLUMN giftcert.certificate_history.occurred_at IS 'When it happened: data.updatedAt, else (of a created event) data.createdAt, else the envelope''s created.';
 
 COMMENT ON COLUMN giftcert.certificate_history.emitted_at IS 'The envelope''s created: when the sender emitted the event.';
 
@@ -151,6 +152,8 @@ COMMENT ON COLUMN giftcert.certificate_history.station_currency_code IS 'shiftLo
 
 COMMENT ON COLUMN giftcert.certificate_history.display_currency_code IS 'displayCurrency.isocode, in capitals, where buy and sell are 1, so that it names the base currency.';
 
+COMMENT ON COLUMN giftcert.certificate_history.doubts IS 'What the event says that cannot be true, as "rule what"; NULL where there is nothing of that.';
+
 CREATE TABLE giftcert.definition (
     occurred_at timestamp with time zone,
     emitted_at timestamp with time zone,
@@ -169,6 +172,7 @@ CREATE TABLE giftcert.definition (
     description text,
     currency_code text,
     data jsonb,
+    doubts text[],
     CONSTRAINT definition_check CHECK (((deleted_at IS NOT NULL) OR (occurred_at IS NOT NULL)))
 );
 
@@ -176,13 +180,15 @@ ALTER TABLE giftcert.definition OWNER TO giftledger_owner;
 
 COMMENT ON TABLE giftcert.definition IS 'Current state of what is sold: one row a definition, tombstones included; a delete is final.';
 
-COMMENT ON COLUMN giftcert.definition.occurred_at IS 'When the description was made: data.updatedAt, else data.createdAt, else the envelope''s created; NULL while only the delete is known.';
+COMMENT ON COLUMN giftcert.definition.occurred_at IS 'When the description was made: data.updatedAt, else (of a created event) data.createdAt, else the envelope''s created; NULL while only the delete is known.';
 
 COMMENT ON COLUMN giftcert.definition.deleted_at IS 'The earliest delete that is known; NULL while the definition lives.';
 
 COMMENT ON COLUMN giftcert.definition.price IS 'What one pays, in 1/100000 of the currency unit.';
 
 COMMENT ON COLUMN giftcert.definition.value IS 'What one gets, in 1/100000 of the currency unit.';
+
+COMMENT ON COLUMN giftcert.definition.doubts IS 'What the description says that cannot be true, as "rule what"; NULL where there is nothing of that.';
 
 CREATE TABLE giftcert.reporting_setting (
     only_row boolean DEFAULT true NOT NULL,
@@ -251,7 +257,8 @@ CREATE TABLE reporting_internal.certificate_digest (
     station_time_zone text,
     station_name text,
     agency_id text,
-    purchase_event_id text COLLATE pg_catalog."C"
+    purchase_event_id text COLLATE pg_catalog."C",
+    purchase_transactions_paid integer
 )
 WITH (fillfactor='80');
 

@@ -3,7 +3,7 @@
 Independent of the code under test: it decodes nothing, folds nothing and asks no database. It sorts and walks.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 RANK = {"created": 0, "updated": 1, "deleted": 2}
@@ -30,7 +30,7 @@ def reference(deliveries: list[Delivery]) -> dict[str, list[Row]]:
     definitions: list[Row] = []
     for (family, _, _), life in lives.items():
         if family == "giftcertificate":
-            certificates.append(_certificate(life[-1]))
+            certificates.append(_certificate(_standing(life)))
             history.extend(_history(delivery) for delivery in life)
         else:
             definitions.append(_definition(life))
@@ -73,9 +73,22 @@ def _kind(body: dict[str, Any]) -> str:
     return kind
 
 
-def _order(delivery: Delivery) -> tuple[datetime, datetime, int, bytes]:
+def _order(delivery: Delivery) -> tuple[bool, datetime, datetime, int, int, bytes]:
     body = delivery.body
-    return _occurred_at(body), _emitted_at(body), RANK[_kind(body)], body["id"].encode()
+    kind, paid = _kind(body), body["data"].get("transactionsPaid")
+    return (
+        kind != "created",
+        _occurred_at(body),
+        _emitted_at(body),
+        RANK[kind],
+        len(paid) if isinstance(paid, list) else -1,
+        body["id"].encode(),
+    )
+
+
+def _standing(life: list[Delivery]) -> Delivery:
+    """Give the newest update of a certificate, else its purchase: the first of its created events."""
+    return life[-1] if _kind(life[-1].body) != "created" else life[0]
 
 
 def _emitted_at(body: dict[str, Any]) -> datetime:
@@ -84,11 +97,27 @@ def _emitted_at(body: dict[str, Any]) -> datetime:
 
 
 def _occurred_at(body: dict[str, Any]) -> datetime:
-    return _date(body["data"].get("updatedAt")) or _date(body["data"].get("createdAt")) or _emitted_at(body)
+    names = ("updatedAt", "createdAt") if _kind(body) == "created" else ("updatedAt",)
+    return next(filter(None, (_date(body, name) for name in names)), _emitted_at(body))
 
 
-def _date(date: Any) -> datetime | None:
+def _date(body: dict[str, Any], name: str) -> datetime | None:
+    """Read a date that can be true: from 2000 on, and emitted at most an hour before it."""
+    said = _said_date(body, name)
+    return said if said and said.year >= 2000 and said - _emitted_at(body) <= timedelta(hours=1) else None
+
+
+def _said_date(body: dict[str, Any], name: str) -> datetime | None:
+    date = body["data"].get(name)
     return datetime.fromisoformat(date["value"]) if date and date.get("value") else None
+
+
+def _doubts(body: dict[str, Any]) -> list[str] | None:
+    return [
+        f"date_implausible {name} {said.isoformat()}"
+        for name in ("createdAt", "updatedAt")
+        if (said := _said_date(body, name)) and said != _date(body, name)
+    ] or None
 
 
 def _currency(code: str | None) -> str | None:
@@ -137,13 +166,13 @@ def _state(delivery: Delivery) -> Row:
 
 
 def _history(delivery: Delivery) -> Row:
-    return _state(delivery) | {"received_at": delivery.received_at}
+    return _state(delivery) | {"received_at": delivery.received_at, "doubts": _doubts(delivery.body)}
 
 
 def _certificate(newest: Delivery) -> Row:
     data = newest.body["data"]
     return _state(newest) | {
-        "created_at": _date(data.get("createdAt")),
+        "created_at": _date(newest.body, "createdAt"),
         "definition_id": _said(data.get("certDefId")),
         "account_id": _said(data.get("accountId")),
         "customer_number": _said(data.get("customerNumber")),
@@ -167,7 +196,8 @@ def _definition(life: list[Delivery]) -> Row:
         "definition_id": definition_id,
         "livemode": livemode,
         "deleted_at": min(deletes, default=None),
-        "created_at": _date(data.get("createdAt")),
+        "created_at": _date(described[-1].body, "createdAt") if described else None,
+        "doubts": _doubts(described[-1].body) if described else None,
         "price": _said(data.get("price")),
         "value": _said(data.get("value")),
         "name": _said(data.get("name")),

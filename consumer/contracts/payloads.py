@@ -10,7 +10,7 @@ from typing import Any, get_args
 import msgspec
 
 from schemas.envelope import Envelope, Message
-from schemas.fields import EPOCH, MILLISECONDS_FROM
+from schemas.fields import EARLIEST, EPOCH, MILLISECONDS_FROM
 from schemas.registry import FAMILY_OF, AnyMessage
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -103,6 +103,7 @@ def _payload(event: str, message: type[Message]) -> Schema:
     definitions = generated["$defs"]
     root = _described(definitions.pop(message.__name__), "")
     root["properties"]["event"] = {"const": event, "description": MEANINGS[""]["event"]}
+    root["properties"]["created"] |= _PLAUSIBLE
     described = {name: _described(schema, name) for name, schema in definitions.items()}
     if "BzDate" in described:
         described["BzDate"] |= _DATE
@@ -149,6 +150,13 @@ _CREATED = {
     "anyOf": [
         {"minimum": _FIRST // 1000, "maximum": _LAST},
         {"minimum": _FIRST, "maximum": -MILLISECONDS_FROM},
+    ]
+}
+# Those from 2000 on. That it may not be later than a day after its arrival no schema can say.
+_PLAUSIBLE = {
+    "anyOf": [
+        {"minimum": _milliseconds(EARLIEST) // 1000, "exclusiveMaximum": MILLISECONDS_FROM},
+        {"minimum": _milliseconds(EARLIEST), "maximum": _LAST},
     ]
 }
 _DATE = {

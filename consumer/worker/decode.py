@@ -1,11 +1,16 @@
 """Decode: a Kafka record becomes an event, or the reason why it cannot."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from consumer.kafka.record import Record
 from schemas.events import Entity, Event
-from schemas.fields import EPOCH, instant_from_text
+from schemas.fields import EARLIEST, EPOCH, instant_from_text
 from schemas.registry import Malformed, read
+
+# An event that says that it was emitted later than this after its arrival was not.
+AHEAD_AT_MOST = timedelta(days=1)
+# No record of ours is from here on: the time of one that says so is none.
+NO_LONGER_OURS = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def decode(record: Record) -> Event:
@@ -13,30 +18,58 @@ def decode(record: Record) -> Event:
     if record.value is None:
         raise Malformed("The record has no value")
     message, family, data = read(record.value)
+    received_at, arrived_at = _arrival(record)
+    order = message.order
+    if order.emitted_at > arrived_at + AHEAD_AT_MOST:
+        raise Malformed("`created` is more than a day after the event arrived")
     return Event(
         name=message.event_name,
         attempt_id=message.attempt_id,
         entity=Entity(family, message.data.id, message.livemode),
-        order=message.order,
+        order=order,
         snapshot=message.snapshot,
         deleted_at=message.deleted_at,
+        doubts=message.doubts,
         data=data,
-        received_at=_received_at(record),
+        received_at=received_at,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
     )
 
 
-def _received_at(record: Record) -> datetime:
-    """Read the ingress' time; a record that another producer wrote without one was known when Kafka took it."""
+def _arrival(record: Record) -> tuple[datetime, datetime]:
+    """Read when the ingress received an event, and by when it had arrived at the latest. Raises Malformed.
+
+    A record that another producer wrote without the ingress' time was received when Kafka took it. A dead letter that
+    is sent again keeps the ingress' time and has a later one of Kafka's: that is why the later of both counts.
+    """
+    taken_at = _taken_at(record)
+    received_at = _received_at(record)
+    if received_at and taken_at and received_at > taken_at + AHEAD_AT_MOST:
+        received_at = None
+    first = received_at or taken_at
+    if first is None:
+        raise Malformed("Neither the header `received-at` nor the record's timestamp says when the event arrived")
+    return first, max(first, taken_at or first)
+
+
+def _received_at(record: Record) -> datetime | None:
     for name, value in record.headers:
         if name == "received-at" and value:
             try:
-                return instant_from_text(value.decode())
+                return _plausible(instant_from_text(value.decode()))
             except ValueError:
-                break
+                return None
+    return None
+
+
+def _taken_at(record: Record) -> datetime | None:
     try:
-        return EPOCH + timedelta(milliseconds=max(record.timestamp, 0))
+        return _plausible(EPOCH + timedelta(milliseconds=record.timestamp))
     except OverflowError:
-        return EPOCH
+        return None
+
+
+def _plausible(arrival: datetime) -> datetime | None:
+    return arrival if EARLIEST <= arrival < NO_LONGER_OURS else None

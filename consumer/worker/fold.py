@@ -1,13 +1,14 @@
 """Fold: a batch of events becomes the rows that it changes. Pure: no clock, no database, no order of arrival.
 
 Two facts of an entity merge, each by its own maximum, so that any order gives the same: the newest description
-(by the order key) and the earliest delete. Rules 1 to 5 of applying are here; the database's own guards repeat
-them for what another worker may have written meanwhile.
+(by the order key; of a certificate the newest update, else the first created event, its purchase) and the earliest
+delete. Rules 1 to 5 of applying are here; the database's own guards repeat them for what another worker may have
+written meanwhile.
 """
 
 from collections.abc import Sequence
 
-from schemas.events import Changes, Entity, Event, Head, Known, Outcome, Projection
+from schemas.events import Changes, Entity, Event, Head, Kind, Known, OrderKey, Outcome, Projection
 
 NOTHING_KNOWN = Known()
 
@@ -50,10 +51,17 @@ def fold(events: Sequence[Event], known: Known = NOTHING_KNOWN) -> Changes:
 
 
 def advance(head: Head, event: Event) -> Head:
-    """Merge one event: the later description stays, the earlier delete stays."""
+    """Merge one event: the description that counts stays, the earlier delete stays."""
     newest, deleted_at = head
-    if event.snapshot is not None and (newest is None or event.order > newest):
+    if event.snapshot is not None and (newest is None or _supersedes(event, newest)):
         newest = event.order
     if event.deleted_at is not None and (deleted_at is None or event.deleted_at < deleted_at):
         deleted_at = event.deleted_at
     return Head(newest, deleted_at)
+
+
+def _supersedes(event: Event, newest: OrderKey) -> bool:
+    """Tell whether a description replaces the newest: the later one does, but of two purchases the first stays."""
+    if event.entity.family.is_created_once and event.order.kind is newest.kind is Kind.CREATED:
+        return event.order < newest
+    return event.order > newest

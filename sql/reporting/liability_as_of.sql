@@ -32,18 +32,41 @@ AS $$
             AND (digest.updated_at > as_of OR late.certificate_id IS NOT NULL)
     ),
 
-    last_event AS (
+    -- The purchase of each as it was known then, the first created event; without it what is dated before counts.
+    purchase AS MATERIALIZED (
+        SELECT DISTINCT ON (certificate_id)
+            certificate_id,
+            occurred_at,
+            CASE WHEN deleted THEN 0 ELSE balance END AS balance
+        FROM giftcert.certificate_history
+        WHERE livemode = {livemode}
+            AND kind = 'created'
+            AND received_at <= known_at
+            AND certificate_id IN (SELECT certificate_id FROM unsettled)
+        ORDER BY certificate_id, occurred_at, emitted_at, coalesce(transactions_paid, -1), event_id
+    ),
+
+    last_change AS MATERIALIZED (
         SELECT DISTINCT ON (certificate_id)
             certificate_id,
             CASE WHEN deleted THEN 0 ELSE balance END AS balance
         FROM giftcert.certificate_history
         WHERE livemode = {livemode}
+            AND kind <> 'created'
             AND occurred_at BETWEEN (SELECT min(began_at) FROM unsettled) AND as_of
             AND received_at <= known_at
             AND certificate_id IN (SELECT certificate_id FROM unsettled)
-            -- Else nothing is read.
-            AND EXISTS (SELECT FROM unsettled)
-        ORDER BY certificate_id, occurred_at DESC, emitted_at DESC, kind DESC, event_id DESC
+        ORDER BY
+            certificate_id,
+            occurred_at DESC, emitted_at DESC, kind DESC, coalesce(transactions_paid, -1) DESC, event_id DESC
+    ),
+
+    -- Nothing is paid with before it is there.
+    last_event AS (
+        SELECT certificate_id, coalesce(last_change.balance, purchase.balance) AS balance
+        FROM purchase
+        FULL JOIN last_change USING (certificate_id)
+        WHERE purchase.occurred_at <= as_of OR purchase.occurred_at IS NULL
     ),
 
     -- All others stand where they stand now.
@@ -103,7 +126,8 @@ AS $$
                 AND history.livemode = {livemode}
                 AND history.kind = 'created'
                 AND history.received_at <= known_at
-            ORDER BY history.occurred_at, history.emitted_at, history.event_id
+            ORDER BY
+                history.occurred_at, history.emitted_at, coalesce(history.transactions_paid, -1), history.event_id
             LIMIT 1
         ) AS created ON true
         WHERE standing.is_purchase_in_doubt
@@ -138,7 +162,9 @@ AS $$
                         AND history.livemode = {livemode}
                         AND history.received_at <= known_at
                         AND named.currency IS NOT NULL
-                    ORDER BY history.occurred_at, history.emitted_at, history.kind, history.event_id
+                    ORDER BY
+                        history.kind <> 'created', history.occurred_at, history.emitted_at, history.kind,
+                        coalesce(history.transactions_paid, -1), history.event_id
                     LIMIT 1
                 ),
                 'unspecified'

@@ -60,7 +60,11 @@ class Event:
 
     body: dict[str, Any]
     received_at: datetime
-    key: tuple[datetime, datetime, bool, str]
+    key: tuple[bool, datetime, datetime, bool, int, str]
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self.key[1]
 
     @property
     def data(self) -> dict[str, Any]:
@@ -124,13 +128,23 @@ class Certificate:
     definitions: dict[str, dict[str, Any]]
     events: list[Event] = field(default_factory=list)
 
-    @property
-    def newest(self) -> Event:
-        return self.events[-1]
-
     @cached_property
     def purchase(self) -> Event | None:
         return next((event for event in self.events if event.is_purchase), None)
+
+    @cached_property
+    def story(self) -> list[Event]:
+        """Leave out created events behind the first: they change nothing."""
+        return [event for event in self.events if not event.is_purchase or event is self.purchase]
+
+    @property
+    def newest(self) -> Event:
+        return self.story[-1]
+
+    @property
+    def moved_at(self) -> datetime:
+        """Nothing is paid with before it is there."""
+        return max(event.occurred_at for event in (self.newest, self.purchase or self.newest))
 
     @property
     def id(self) -> str:
@@ -193,7 +207,7 @@ class Certificate:
     @property
     def purchased_on(self) -> date:
         assert self.purchase is not None
-        return self.purchase.key[0].astimezone(ZoneInfo(self.setting.zone(self.issuing_station))).date()
+        return self.purchase.occurred_at.astimezone(ZoneInfo(self.setting.zone(self.issuing_station))).date()
 
     def at_consideration(self, balance: Decimal) -> Decimal:
         if not self.face_value or self.price is None:
@@ -204,21 +218,24 @@ class Certificate:
     @cached_property
     def statement(self) -> list[Posting]:
         postings: list[Posting] = []
-        for before, event in pairwise([None, *self.events]):
-            assert event is not None
-            local_day = event.key[0].astimezone(ZoneInfo(self.setting.zone(event.station))).date()
-            movement, is_inferred = _movement(before, event)
+        before: Event | None = None
+        for event in self.events:
+            counts = event in self.story
+            local_day = event.occurred_at.astimezone(ZoneInfo(self.setting.zone(event.station))).date()
+            movement, is_inferred = _movement(before, event) if counts else ("unchanged", False)
+            left = before.left if before else ZERO
             postings.append(
                 Posting(
                     event=event,
-                    before=before.left if before else ZERO,
-                    after=event.left,
+                    before=left,
+                    after=event.left if counts else left,
                     movement=movement,
                     is_inferred=is_inferred,
                     local_day=local_day,
-                    day=max(local_day, postings[-1].day) if postings else local_day,
+                    day=max(local_day if counts else date.min, postings[-1].day) if postings else local_day,
                 )
             )
+            before = event if counts else before
         return postings
 
     def book(self) -> tuple[str, str]:
@@ -237,8 +254,6 @@ def _movement(before: Event | None, event: Event) -> tuple[str, bool]:
         return "voided", False
     if event.left > before.left:
         return "adjusted_up", True
-    if event.is_purchase:
-        return "adjusted_down", True
     is_counted = before.paid is not None and event.paid is not None
     return "redeemed", is_counted and event.paid != (before.paid or 0) + 1
 
@@ -266,7 +281,10 @@ class Books:
             if delivery.received_at <= known_at:
                 body = delivery.body
                 emitted_at = datetime.fromtimestamp(body["created"], UTC)
-                key = (instant(body["data"]["updatedAt"]), emitted_at, body["event"].endswith("updated"), body["id"])
+                is_update = body["event"].endswith("updated")
+                paid = body["data"].get("transactionsPaid")
+                paid = -1 if paid is None else len(paid)
+                key = (is_update, instant(body["data"]["updatedAt"]), emitted_at, is_update, paid, body["id"])
                 stories[id_].append(Event(body, delivery.received_at, key))
         return [
             Certificate(self.setting, self.definitions, sorted(events, key=lambda event: event.key))
@@ -293,7 +311,7 @@ class Books:
                 "balance_at_consideration": certificate.at_consideration(certificate.balance),
                 "balance_as_sent": money(certificate.newest.data["balance"]),
                 "issued_at": certificate.issued_at,
-                "updated_at": certificate.newest.key[0],
+                "updated_at": certificate.moved_at,
                 "transactions_paid": certificate.newest.paid,
                 "is_voided": bool(certificate.newest.data.get("deleted")),
                 "is_purchase_known": certificate.purchase is not None,
@@ -314,7 +332,7 @@ class Books:
                 "balance_before": posting.before,
                 "balance_after": posting.after,
                 "is_inferred": posting.is_inferred,
-                "occurred_at": posting.event.key[0],
+                "occurred_at": posting.event.occurred_at,
                 "local_day": posting.local_day,
                 "posting_day": posting.day,
                 "received_at": posting.event.received_at,
@@ -351,7 +369,7 @@ class Books:
                 "certificates_without_purchase": sum(
                     member.purchase is None and member.balance != 0 for member in members
                 ),
-                "updated_at": max(member.newest.key[0] for member in members),
+                "updated_at": max(member.moved_at for member in members),
             }
             for row, members in self._holdings(("account_id", "currency"), Certificate.book)
         ]
@@ -369,8 +387,9 @@ class Books:
         """Give the rows for these books' knowledge: see as_known()."""
         standing: list[tuple[Certificate, Decimal]] = []
         for certificate in self.certificates:
-            until_then = [event for event in certificate.events if event.key[0] <= as_of]
-            if until_then:
+            until_then = [event for event in certificate.story if event.occurred_at <= as_of]
+            bought_later = certificate.purchase is not None and certificate.purchase.occurred_at > as_of
+            if until_then and not bought_later:
                 standing.append((certificate, until_then[-1].left))
         groups = _grouped(standing, lambda pair: pair[0].book())
         return [
@@ -446,6 +465,7 @@ class Books:
             for certificate in self.certificates
             if certificate.book() == (account, currency)
             for posting in certificate.statement
+            if posting.event in certificate.story
         )
 
     def figures(self) -> Figures:
@@ -494,7 +514,7 @@ class Books:
                 "days_dormant": days,
             }
             for certificate in self.certificates
-            for days in [(self.setting.today - certificate.newest.key[0].astimezone(zone).date()).days]
+            for days in [(self.setting.today - certificate.moved_at.astimezone(zone).date()).days]
             if certificate.balance and days >= 180
         ]
 

@@ -51,6 +51,14 @@ async def test_sound_traffic_breaks_no_rule(connections: Pool) -> None:
             sold(), paid(1, 1, shiftLocation={**TORONTO, "primaryCurrencyCode": "USD"}),
         ]),
         ("price_over_face_value", "60.00000", "at most 50.00000", [sold(price=6_000_000)]),
+        ("created_again", "created again", None, [sold(), sold(6_000_000, updated=5), paid(4_000_000, 1)]),
+        ("created_again", "created again", None, [sold(6_000_000, updated=5), sold()]),
+        ("date_implausible", "updatedAt 2062-01-01T00:00:00+00:00", None, [
+            sold(), paid(4_000_000, 1, updatedAt={"value": "2062-01-01T00:00:00Z", "offset": 0}),
+        ]),
+        ("date_implausible", "createdAt 0001-01-01T00:00:00+00:00", None, [
+            sold(createdAt={"value": "0001-01-01T00:00:00.000Z", "offset": 0}),
+        ]),
         ("currency_unspecified", "none", None, [sold(shiftLocation={})]),
         ("definition_unknown", "other", "a definition that we know", [sold(certDefId="other")]),
         ("definition_unknown", "none", "a definition that we know", [sold(certDefId="")]),
@@ -129,6 +137,14 @@ async def test_a_definition_may_not_cost_more_than_it_gives(connections: Pool) -
     assert found == [("price_over_face_value", DEFINITION_ID, "60.00000", "at most 50.00000")]
 
 
+async def test_an_implausible_date_of_a_definition_is_reported(connections: Pool) -> None:
+    found = await exceptions(connections, definition(updatedAt={"value": "9999-12-31T23:59:59.999999Z", "offset": 0}))
+
+    assert [(rule, entity_id, observed) for rule, entity_id, observed, _ in found] == [
+        ("date_implausible", DEFINITION_ID, "updatedAt 9999-12-31T23:59:59.999999+00:00")
+    ]
+
+
 async def test_an_unknown_time_zone_is_reported_once_and_breaks_nothing(connections: Pool) -> None:
     olympus = {**TORONTO, "timeZone": "Mars/Olympus"}
     found = await exceptions(
@@ -155,8 +171,8 @@ async def test_a_projection_that_left_its_history_is_reported_and_does_not_close
     assert [str(difference) for (difference,) in differences] == ["0.00001"]
 
 
-async def test_amounts_at_the_limits_of_bigint_break_no_report(connections: Pool) -> None:
-    largest, smallest = 2**63 - 1, -(2**63)
+async def test_the_largest_amounts_break_no_report(connections: Pool) -> None:
+    largest, smallest = 2**53 - 1, -(2**53) + 1
     await exceptions(
         connections,
         definition(price=smallest, value=largest),
@@ -167,6 +183,4 @@ async def test_amounts_at_the_limits_of_bigint_break_no_report(connections: Pool
 
     for (report,) in await connections.fetch("SELECT viewname FROM pg_views WHERE schemaname = 'reporting'"):
         await connections.fetch(f"SELECT * FROM reporting.{report}")  # noqa: S608
-    assert (
-        str(await connections.fetchval("SELECT outstanding FROM reporting.liability_current")) == "92233720368547.75807"
-    )
+    assert str(await connections.fetchval("SELECT outstanding FROM reporting.liability_current")) == "90071992547.40991"

@@ -21,13 +21,14 @@ WITH life AS (
     GROUP BY certificate_id, livemode
 ),
 purchase AS (
-    SELECT DISTINCT ON (certificate_id, livemode) certificate_id, livemode, event_id, balance
+    SELECT DISTINCT ON (certificate_id, livemode) certificate_id, livemode, event_id, occurred_at, balance
     FROM giftcert.certificate_history
     WHERE kind = 'created'
-    ORDER BY certificate_id, livemode, occurred_at, emitted_at, event_id
+    ORDER BY certificate_id, livemode, occurred_at, emitted_at, coalesce(transactions_paid, -1), event_id
 )
 SELECT
-    certificate_id, livemode, coalesce(life.began_at, certificate.occurred_at), certificate.occurred_at,
+    certificate_id, livemode, coalesce(life.began_at, certificate.occurred_at),
+    greatest(certificate.occurred_at, purchase.occurred_at),
     certificate.balance, purchase.event_id, purchase.balance
 FROM giftcert.certificate
 LEFT JOIN life USING (certificate_id, livemode)

@@ -119,9 +119,7 @@ async def test_the_books_of_a_certificate_run_forward_across_time_zones(connecti
     assert lowest == 10
 
 
-async def test_a_purchase_that_is_dated_later_and_was_not_known_leaves_the_consideration_alone(
-    connections: Pool,
-) -> None:
+async def test_what_is_dated_before_its_purchase_happened_with_it_once_that_is_known(connections: Pool) -> None:
     dated_later = Delivery(bought(5_000_000, price=2_500_000, **on(10, month=4)), at(10, month=4))
     question = "SELECT outstanding_at_consideration FROM reporting.liability_as_of($1, $2)"
     march_ends = datetime(2025, 4, 1, 5, tzinfo=UTC)
@@ -129,7 +127,13 @@ async def test_a_purchase_that_is_dated_later_and_was_not_known_leaves_the_consi
     await load(connections, [SECOND, dated_later])
 
     assert await connections.fetchval(question, march_ends, march_ends) == 10
-    assert await connections.fetchval(question, march_ends, at(11, month=4)) == 5
+    assert await connections.fetchval(question, march_ends, at(11, month=4)) is None
+    assert await connections.fetchval(question, at(11, month=4), at(11, month=4)) == 5
+    assert await months(connections) == {}
+    rows = await connections.fetch("SELECT * FROM reporting.rollforward_restatements ORDER BY month, figure")
+    assert [(row["month"].month, row["figure"], int(row["change"])) for row in rows] == [
+        (2, "adjusted_up", -10), (2, "closing", -10), (3, "closing", -10), (3, "opening", -10),
+    ]  # fmt: skip
 
 
 async def test_a_resend_that_arrived_earlier_shows_that_the_purchase_was_known_earlier(connections: Pool) -> None:

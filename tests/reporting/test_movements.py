@@ -36,8 +36,25 @@ async def told(connections: Pool, *bodies: Body) -> None:
         ([paid_with(2_000_000, updated=1)], [("opening", 20)]),
         # The purchase arrives late, and takes its place.
         ([paid_with(2_000_000, updated=1), bought()], [("issued", 50), ("redeemed", -30)]),
-        # A second created event is not a payment.
-        ([bought(), bought(4_000_000, updated=1)], [("issued", 50), ("adjusted_down", -10)]),
+        # A second created event changes nothing, whichever came first.
+        ([bought(), bought(4_000_000, updated=1)], [("issued", 50), ("unchanged", 0)]),
+        ([bought(4_000_000, updated=1), bought()], [("issued", 50), ("unchanged", 0)]),
+        (
+            [bought(), bought(4_000_000, updated=1, deleted=True), paid_with(2_000_000, updated=2)],
+            [("issued", 50), ("unchanged", 0), ("redeemed", -30)],
+        ),
+        # By the dates it was paid with before it was bought: clocks disagree.
+        ([paid_with(2_000_000, updated=1), bought(updated=3)], [("issued", 50), ("redeemed", -30)]),
+        # In one second: the fewer transactions are paid, the earlier.
+        (
+            [
+                paid_with(1_000_000, transactionsPaid=["a", "b"], envelope={"id": "a"}),
+                paid_with(3_000_000, transactionsPaid=["a"], envelope={"id": "b"}),
+                paid_with(4_000_000, transactionsPaid=None, envelope={"id": "c"}),
+                bought(),
+            ],
+            [("issued", 50), ("redeemed", -10), ("redeemed", -10), ("redeemed", -20)],
+        ),
         # Voided, and alive again.
         (
             [bought(), paid_with(2_000_000, updated=1, deleted=True), paid_with(2_000_000, updated=2)],

@@ -86,6 +86,11 @@ class _Year:
         # The purchase of one in twelve never arrives.
         if chance.random() > 1 / 12:
             self._send("giftcertificate.created", data, bought_at, livemode=livemode)
+        # One in fifteen is bought again, which changes nothing.
+        if chance.random() < 1 / 15:
+            at = bought_at + chance.choice([-1, 1]) * self._a_while()
+            again = {**data, "balance": data["balance"] + 1_000, "updatedAt": _date(at)}
+            self._send("giftcertificate.created", again, at, livemode=livemode)
         at, paid = bought_at, list[str]()
         for number in range(chance.choice([0, 0, 1, 1, 2, 3, 6])):
             at += self._a_while()
@@ -142,8 +147,12 @@ class _Year:
         return self.random.choice([paid] * 12 + [paid[:-1], None])
 
     def _a_while(self) -> timedelta:
-        """Days mostly; at times minutes, so that a certificate crosses midnight westwards; at times no time at all."""
-        return timedelta(seconds=self.random.choice([*([86_400 * 30] * 4), 7_200, 7_200, 1])) * self.random.random()
+        """Days mostly; at times minutes, so that a certificate crosses midnight westwards; at times no time at all.
+
+        Clocks disagree: at times a payment is dated before what it follows.
+        """
+        most = self.random.choice([*([86_400 * 30] * 8), *([7_200] * 4), 1, 1, -3_600])
+        return timedelta(seconds=most) * self.random.random()
 
     def _send(self, event: str, data: dict[str, Any], at: datetime, *, livemode: bool) -> None:
         """Deliver an event: on time or late, once or more often, some as new attempts."""

@@ -8,6 +8,7 @@ SELECT
     head.occurred_at,
     head.emitted_at,
     head.kind,
+    head.transactions_paid,
     head.event_id,
     NULL::timestamptz AS deleted_at
 FROM unnest($1::text[], $2::boolean[], $3::text[], $4::text[])
@@ -26,7 +27,8 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS history ON true
 LEFT JOIN LATERAL (
-    SELECT true AS is_known, occurred_at, emitted_at, kind, event_id
+    SELECT
+        true AS is_known, occurred_at, emitted_at, kind, coalesce(transactions_paid, -1) AS transactions_paid, event_id
     FROM certificate
     WHERE certificate_id = batch.certificate_id AND livemode = batch.livemode
     LIMIT 1

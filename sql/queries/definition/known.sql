@@ -8,6 +8,7 @@ SELECT
     head.occurred_at,
     head.emitted_at,
     head.kind,
+    -1 AS transactions_paid,
     head.event_id,
     head.deleted_at
 FROM unnest($1::text[], $2::boolean[], $3::text[], $4::text[])

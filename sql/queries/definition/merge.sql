@@ -2,11 +2,11 @@
 -- Sorted, so that two workers that touch the same definitions lock them in the same order.
 INSERT INTO definition AS known (
     definition_id, livemode, deleted_at, occurred_at, emitted_at, kind, event_id,
-    price, value, name, description, currency_code, account_id, disabled, taxable, created_at, data
+    price, value, name, description, currency_code, account_id, disabled, taxable, created_at, doubts, data
 )
 SELECT
     definition_id, livemode, deleted_at, occurred_at, emitted_at, kind, event_id,
-    price, value, name, description, currency_code, account_id, disabled, taxable, created_at, data
+    price, value, name, description, currency_code, account_id, disabled, taxable, created_at, doubts, data
 FROM incoming_definition
 ORDER BY definition_id, livemode
 ON CONFLICT (definition_id, livemode) DO UPDATE SET
@@ -14,17 +14,21 @@ ON CONFLICT (definition_id, livemode) DO UPDATE SET
     deleted_at = LEAST(known.deleted_at, EXCLUDED.deleted_at),
     (
         occurred_at, emitted_at, kind, event_id,
-        price, value, name, description, currency_code, account_id, disabled, taxable, created_at, data
+        price, value, name, description, currency_code, account_id, disabled, taxable, created_at, doubts, data
     ) = (
         SELECT
             newest.occurred_at, newest.emitted_at, newest.kind, newest.event_id,
             newest.price, newest.value, newest.name, newest.description, newest.currency_code,
-            newest.account_id, newest.disabled, newest.taxable, newest.created_at, newest.data
+            newest.account_id, newest.disabled, newest.taxable, newest.created_at, newest.doubts, newest.data
         FROM (
             SELECT known.*
             UNION ALL
             SELECT EXCLUDED.*
         ) AS newest
-        ORDER BY newest.occurred_at DESC NULLS LAST, newest.emitted_at DESC, newest.kind DESC, newest.event_id DESC
+        -- A delete describes nothing; among descriptions the order of events (none of them pays).
+        ORDER BY
+            newest.event_id IS NULL,
+            newest.kind <> 'created' DESC,
+            newest.occurred_at DESC, newest.emitted_at DESC, newest.kind DESC, newest.event_id DESC
         LIMIT 1
     )

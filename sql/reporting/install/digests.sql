@@ -22,7 +22,9 @@ BEGIN
     ELSIF TG_OP = 'UPDATE' THEN
         UPDATE reporting_internal.certificate_digest AS known SET
             (updated_at, created_at, balance, deleted, account_id, definition_id, customer_number) = (
-                newest.occurred_at, newest.created_at, newest.balance, newest.deleted,
+                -- Nothing is paid with before it is there.
+                greatest(newest.occurred_at, known.purchased_at),
+                newest.created_at, newest.balance, newest.deleted,
                 newest.account_id, newest.definition_id, newest.customer_number
             )
         FROM (
@@ -38,14 +40,15 @@ BEGIN
 
     INSERT INTO reporting_internal.certificate_digest (
         certificate_id, livemode, updated_at, created_at, balance, deleted, account_id, definition_id, customer_number,
-        began_at, purchase_event_id, purchased_at, purchase_emitted_at, face_value, price, total,
+        began_at, purchase_event_id, purchased_at, purchase_emitted_at, purchase_transactions_paid,
+        face_value, price, total,
         agency_id, station_id, station_name, station_time_zone, station_currency_code, display_currency_code
     )
     SELECT
         written.certificate_id, written.livemode, written.occurred_at, written.created_at, written.balance,
         written.deleted, written.account_id, written.definition_id, written.customer_number,
-        written.occurred_at, purchase.event_id, purchase.occurred_at, purchase.emitted_at, purchase.balance,
-        purchase.price, purchase.total, purchase.agency_id, purchase.station_id, purchase.station_name,
+        written.occurred_at, purchase.event_id, purchase.occurred_at, purchase.emitted_at,
+        purchase.transactions_paid, purchase.balance, purchase.price, purchase.total, purchase.agency_id, purchase.station_id, purchase.station_name,
         purchase.station_time_zone, purchase.station_currency_code, purchase.display_currency_code
     FROM written
     LEFT JOIN LATERAL (SELECT written.* WHERE written.kind = 'created') AS purchase ON true
@@ -75,11 +78,13 @@ BEGIN
 
     UPDATE reporting_internal.certificate_digest AS known SET
         began_at = least(known.began_at, first.occurred_at),
+        updated_at = greatest(newest.occurred_at, first.occurred_at),
         (
-            purchase_event_id, purchased_at, purchase_emitted_at, face_value, price, total,
+            purchase_event_id, purchased_at, purchase_emitted_at, purchase_transactions_paid, face_value, price, total,
             agency_id, station_id, station_name, station_time_zone, station_currency_code, display_currency_code
         ) = (
-            first.event_id, first.occurred_at, first.emitted_at, first.balance, first.price, first.total,
+            first.event_id, first.occurred_at, first.emitted_at, first.transactions_paid,
+            first.balance, first.price, first.total,
             first.agency_id, first.station_id, first.station_name, first.station_time_zone,
             first.station_currency_code, first.display_currency_code
         )
@@ -87,14 +92,18 @@ BEGIN
         SELECT DISTINCT ON (certificate_id, livemode) *
         FROM written
         WHERE kind = 'created'
-        ORDER BY certificate_id, livemode, occurred_at, emitted_at, event_id
+        ORDER BY certificate_id, livemode, occurred_at, emitted_at, coalesce(transactions_paid, -1), event_id
     ) AS first
+    JOIN giftcert.certificate AS newest USING (certificate_id, livemode)
     WHERE known.certificate_id = first.certificate_id
         AND known.livemode = first.livemode
         AND (
             known.purchase_event_id IS NULL
-            OR (first.occurred_at, first.emitted_at, first.event_id)
-                < (known.purchased_at, known.purchase_emitted_at, known.purchase_event_id)
+            OR (first.occurred_at, first.emitted_at, coalesce(first.transactions_paid, -1), first.event_id)
+                < (
+                    known.purchased_at, known.purchase_emitted_at, coalesce(known.purchase_transactions_paid, -1),
+                    known.purchase_event_id
+                )
         );
 
     UPDATE reporting_internal.certificate_digest AS known SET began_at = first.occurred_at
@@ -138,15 +147,16 @@ BEGIN
     DELETE FROM reporting_internal.certificate_digest;
     INSERT INTO reporting_internal.certificate_digest (
         certificate_id, livemode, updated_at, created_at, balance, deleted, account_id, definition_id, customer_number,
-        began_at, purchase_event_id, purchased_at, purchase_emitted_at, face_value, price, total,
+        began_at, purchase_event_id, purchased_at, purchase_emitted_at, purchase_transactions_paid,
+        face_value, price, total,
         agency_id, station_id, station_name, station_time_zone, station_currency_code, display_currency_code
     )
     SELECT
-        certificate_id, livemode, certificate.occurred_at, certificate.created_at, certificate.balance,
+        certificate_id, livemode, greatest(certificate.occurred_at, purchase.occurred_at), certificate.created_at, certificate.balance,
         certificate.deleted, certificate.account_id, certificate.definition_id, certificate.customer_number,
         coalesce(history.began_at, certificate.occurred_at),
-        purchase.event_id, purchase.occurred_at, purchase.emitted_at, purchase.balance,
-        purchase.price, purchase.total, purchase.agency_id, purchase.station_id, purchase.station_name,
+        purchase.event_id, purchase.occurred_at, purchase.emitted_at, purchase.transactions_paid,
+        purchase.balance, purchase.price, purchase.total, purchase.agency_id, purchase.station_id, purchase.station_name,
         purchase.station_time_zone, purchase.station_currency_code, purchase.display_currency_code
     FROM giftcert.certificate
     LEFT JOIN (
@@ -158,7 +168,7 @@ BEGIN
         SELECT DISTINCT ON (certificate_id, livemode) *
         FROM giftcert.certificate_history
         WHERE kind = 'created'
-        ORDER BY certificate_id, livemode, occurred_at, emitted_at, event_id
+        ORDER BY certificate_id, livemode, occurred_at, emitted_at, coalesce(transactions_paid, -1), event_id
     ) AS purchase USING (certificate_id, livemode)
     ORDER BY certificate_id, livemode;
 END

@@ -47,7 +47,9 @@ SELECT
             WHERE history.certificate_id = digest.certificate_id
                 AND history.livemode = digest.livemode
                 AND named.currency IS NOT NULL
-            ORDER BY history.occurred_at, history.emitted_at, history.kind, history.event_id
+            ORDER BY
+                history.kind <> 'created', history.occurred_at, history.emitted_at, history.kind,
+                coalesce(history.transactions_paid, -1), history.event_id
             LIMIT 1
         ),
         'unspecified'

@@ -12,24 +12,64 @@ WITH dated AS (
     LEFT JOIN giftcert.time_zone AS zone ON zone.name = history.station_time_zone
 ),
 
--- One window for everything: sorting the history is what costs.
+-- One window for everything: sorting the history is what costs. Created events stand first; the first of them is the
+-- purchase, and further ones change nothing: where one of those is the event before, the purchase is what it left.
 story AS (
     SELECT
-        dated.*,
+        dated.certificate_id,
+        dated.livemode,
+        dated.event_id,
+        dated.occurred_at,
+        dated.emitted_at,
+        dated.received_at,
+        dated.kind,
+        dated.balance,
+        dated.deleted,
+        dated.status,
+        dated.transactions_paid,
+        dated.station_id,
+        dated.station_name,
+        dated.station_currency_code,
+        dated.agency_id,
+        dated.shift_id,
+        dated.user_id,
+        dated.doubts,
+        dated.time_zone,
+        dated.local_day,
+        CASE WHEN kind = 'created' THEN first_value(balance_after) OVER so_far ELSE balance_after END AS balance_after,
         row_number() OVER so_far AS position,
-        coalesce(lag(balance_after) OVER so_far, 0) AS balance_before,
-        lag(balance) OVER so_far AS balance_as_sent_before,
+        coalesce(
+            CASE
+                WHEN lag(kind) OVER so_far = 'created' THEN first_value(balance_after) OVER so_far
+                ELSE lag(balance_after) OVER so_far
+            END,
+            0
+        ) AS balance_before,
+        CASE
+            WHEN lag(kind) OVER so_far = 'created' THEN first_value(balance) OVER so_far
+            ELSE lag(balance) OVER so_far
+        END AS balance_as_sent_before,
         lag(balance_after) OVER so_far IS NULL AS is_first,
-        lag(deleted) OVER so_far AS deleted_before,
-        lag(transactions_paid) OVER so_far AS transactions_paid_before,
+        CASE
+            WHEN lag(kind) OVER so_far = 'created' THEN first_value(deleted) OVER so_far
+            ELSE lag(deleted) OVER so_far
+        END AS deleted_before,
+        CASE
+            WHEN lag(kind) OVER so_far = 'created' THEN first_value(transactions_paid) OVER so_far
+            ELSE lag(transactions_paid) OVER so_far
+        END AS transactions_paid_before,
+        -- The event that is the current state, as far as this one.
+        CASE WHEN kind = 'created' THEN first_value(event_id) OVER so_far ELSE event_id END AS state_event_id,
         lead(event_id) OVER so_far IS NULL AS is_newest,
         -- Books run forward: around midnight two stations in different time zones would else post a movement on the
         -- day before the one that it follows, and a closing balance below zero.
-        max(local_day) OVER so_far AS posting_day
+        greatest(
+            first_value(local_day) OVER so_far, max(local_day) FILTER (WHERE kind <> 'created') OVER so_far
+        ) AS posting_day
     FROM dated
     WINDOW so_far AS (
         PARTITION BY certificate_id, livemode
-        ORDER BY occurred_at, emitted_at, kind, event_id
+        ORDER BY kind <> 'created', occurred_at, emitted_at, kind, coalesce(transactions_paid, -1), event_id
         ROWS UNBOUNDED PRECEDING
     )
 ),

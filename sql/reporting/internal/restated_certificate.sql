@@ -32,13 +32,30 @@ named_later AS (
     HAVING count(coalesce(history.station_currency_code, history.display_currency_code)) BETWEEN 1 AND count(*) - 1
 ),
 
+-- Something is dated before the purchase, and happened with it: until that arrived it stood where it is dated.
+dated_before AS (
+    SELECT
+        digest.certificate_id,
+        digest.livemode,
+        date_trunc('month', digest.began_at AT TIME ZONE 'Etc/GMT+12') AS first_month,
+        max(history.received_at) AS last_received_at
+    FROM reporting_internal.certificate_digest AS digest
+    JOIN giftcert.certificate_history AS history USING (certificate_id, livemode)
+    WHERE digest.began_at < digest.purchased_at
+    GROUP BY digest.certificate_id, digest.livemode, digest.began_at
+),
+
 restated AS (
     SELECT
         certificate_id,
         livemode,
         min(first_month) AS first_month,
         max(last_received_at) AS last_received_at
-    FROM (SELECT * FROM late UNION ALL SELECT * FROM named_later) AS reason
+    FROM (
+        SELECT * FROM late
+        UNION ALL SELECT * FROM named_later
+        UNION ALL SELECT * FROM dated_before
+    ) AS reason
     GROUP BY certificate_id, livemode
 ),
 
@@ -84,6 +101,7 @@ known AS (
         event.emitted_at,
         event.received_at,
         event.kind,
+        coalesce(event.transactions_paid, -1) AS transactions_paid,
         event.event_id,
         event.station_currency_code,
         event.display_currency_code,
@@ -100,14 +118,30 @@ known AS (
 -- The rules of reporting_internal.movement.
 story AS (
     SELECT
-        known.*,
-        coalesce(lag(balance_after) OVER so_far, 0) AS balance_before,
+        known.certificate_id,
+        known.livemode,
+        known.month,
+        known.version,
+        known.reported_at,
+        known.received_at,
+        known.kind,
+        known.deleted,
+        CASE WHEN kind = 'created' THEN first_value(balance_after) OVER so_far ELSE balance_after END AS balance_after,
+        coalesce(
+            CASE
+                WHEN lag(kind) OVER so_far = 'created' THEN first_value(balance_after) OVER so_far
+                ELSE lag(balance_after) OVER so_far
+            END,
+            0
+        ) AS balance_before,
         row_number() OVER so_far AS position,
-        max(local_day) OVER so_far AS posting_day
+        greatest(
+            first_value(local_day) OVER so_far, max(local_day) FILTER (WHERE kind <> 'created') OVER so_far
+        ) AS posting_day
     FROM known
     WINDOW so_far AS (
         PARTITION BY certificate_id, livemode, month, version
-        ORDER BY occurred_at, emitted_at, kind, event_id
+        ORDER BY kind <> 'created', occurred_at, emitted_at, kind, transactions_paid, event_id
     )
 ),
 
@@ -116,6 +150,7 @@ posted AS (
         story.*,
         balance_after::numeric - balance_before AS change,
         date_trunc('month', posting_day::timestamp)::date AS posting_month,
+        position > 1 AND kind = 'created' AS is_created_again,
         reporting_internal.movement_name(position = 1, kind, deleted, balance_before, balance_after) AS movement
     FROM story
 ),
@@ -149,7 +184,7 @@ currency AS (
             ) IS NULL
         ),
         known.kind <> 'created',
-        known.occurred_at, known.emitted_at, known.kind, known.event_id
+        known.occurred_at, known.emitted_at, known.kind, known.transactions_paid, known.event_id
 )
 
 SELECT
@@ -161,10 +196,14 @@ SELECT
     currency.account_id,
     coalesce(currency.currency, 'unspecified') AS currency,
     count(*) FILTER (
-        WHERE posted.received_at > posted.reported_at AND posted.posting_month <= posted.month
+        WHERE posted.received_at > posted.reported_at
+            AND posted.posting_month <= posted.month
+            AND NOT posted.is_created_again
     ) AS late_events,
     max(posted.received_at) FILTER (
-        WHERE posted.received_at > posted.reported_at AND posted.posting_month <= posted.month
+        WHERE posted.received_at > posted.reported_at
+            AND posted.posting_month <= posted.month
+            AND NOT posted.is_created_again
     ) AS last_received_at,
     coalesce(sum(change) FILTER (WHERE posting_month < posted.month), 0) AS opening,
     coalesce(sum(change) FILTER (WHERE movement = 'issued' AND posting_month = posted.month), 0) AS issued,

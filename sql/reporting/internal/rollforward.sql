@@ -56,11 +56,12 @@ AS $$
             occurred_at,
             emitted_at,
             kind,
+            coalesce(transactions_paid, -1) AS transactions_paid,
             event_id,
             deleted,
             CASE WHEN deleted THEN 0 ELSE balance END AS balance_after,
             (occurred_at AT TIME ZONE coalesce(zone.name, local_zone.name))::date AS local_day
-        FROM giftcert.certificate_history
+        FROM giftcert.certificate_history AS history
         CROSS JOIN reporting_internal.local_zone
         LEFT JOIN giftcert.time_zone AS zone ON zone.name = station_time_zone
         WHERE livemode = is_live
@@ -69,6 +70,18 @@ AS $$
                 occurred_at >= (SELECT begins_at FROM span)
                 OR occurred_at >= (SELECT min(begun_before) FROM moved)
                 AND certificate_id IN (SELECT certificate_id FROM moved WHERE begun_before IS NOT NULL)
+            )
+            -- What is dated before its purchase happened with it, after the span; and what was created again changes
+            -- nothing.
+            AND NOT EXISTS (
+                SELECT
+                FROM reporting_internal.certificate_digest AS digest
+                WHERE digest.certificate_id = history.certificate_id
+                    AND digest.livemode = is_live
+                    AND (
+                        digest.purchased_at >= (SELECT ends_at FROM span)
+                        OR history.kind = 'created' AND history.event_id <> digest.purchase_event_id
+                    )
             )
     ),
 
@@ -85,7 +98,7 @@ AS $$
         FROM event
         WINDOW so_far AS (
             PARTITION BY certificate_id
-            ORDER BY occurred_at, emitted_at, kind, event_id
+            ORDER BY kind <> 'created', occurred_at, emitted_at, kind, transactions_paid, event_id
             ROWS UNBOUNDED PRECEDING
         )
     ),

@@ -33,6 +33,7 @@ from tests.builders import (
     encode,
     event,
     moment,
+    paid_with,
     webhook,
 )
 
@@ -391,7 +392,7 @@ def test_a_created_that_no_calendar_holds_is_refused_by_the_ingress_already(crea
         route(encode(bought(envelope={"created": created})))
 
 
-@pytest.mark.parametrize("balance", [None, "", "5000000", 50.0, 2**63, -(2**63) - 1, True, [], {}], ids=repr)
+@pytest.mark.parametrize("balance", [None, "", "5000000", 50.5, 2**53, -(2**53), 2**63, True, [], {}], ids=repr)
 def test_a_wrong_balance_is_refused_by_its_path(balance: object) -> None:
     assert "$.data.balance" in refusal(webhook("giftcertificate.created", {**LEAST, "balance": balance}))
 
@@ -402,16 +403,16 @@ def test_a_certificate_without_a_balance_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("amount", [-(2**63), -1, 0, 2**63 - 1])
-def test_any_amount_that_a_bigint_holds_is_money(amount: int) -> None:
+@pytest.mark.parametrize("amount", [-(2**53) + 1, -1, 0, 2**53 - 1])
+def test_any_amount_that_javascript_can_say_is_money(amount: int) -> None:
     snapshot = certificate(balance=amount, price=amount, total=amount)
 
     assert (snapshot.balance, snapshot.price, snapshot.total) == (amount, amount, amount)
 
 
 @pytest.mark.parametrize("name", ["price", "total"])
-@pytest.mark.parametrize("amount", [2**63, -(2**63) - 1, 3.01, "301000", True], ids=repr)
-def test_an_amount_that_is_no_bigint_is_refused_by_its_path(name: str, amount: object) -> None:
+@pytest.mark.parametrize("amount", [2**53, -(2**53), 2**63, 3.01, "301000", True], ids=repr)
+def test_an_amount_that_javascript_cannot_say_is_refused_by_its_path(name: str, amount: object) -> None:
     assert f"$.data.{name}" in refusal(webhook("giftcertificate.created", {**LEAST, name: amount}))
 
 
@@ -547,6 +548,42 @@ def test_without_an_update_an_event_happened_when_its_data_was_created() -> None
     body = bought(updated=None, createdAt=moment(10), updatedAt={"value": 0, "offset": 0})
 
     assert order_of(body).occurred_at.second == 10
+
+
+def test_the_date_of_the_purchase_is_not_that_of_an_update() -> None:
+    created, updated = (order_of(build(1, updated=None, createdAt=moment(10))) for build in (bought, paid_with))
+
+    assert (created.occurred_at.second, updated.occurred_at.second) == (10, 0)
+
+
+@pytest.mark.parametrize("absurd", ["0001-01-01T00:00:00.000Z", "1999-12-31T00:00:00Z", "2062-01-01T00:00:00Z"])
+def test_a_date_that_cannot_be_true_is_passed_over_and_the_next_one_counts(absurd: str) -> None:
+    wrong = {"value": absurd, "offset": 0}
+
+    assert order_of(bought(updatedAt=wrong, createdAt=moment(10))).occurred_at.second == 10
+    assert order_of(bought(updatedAt=wrong, createdAt=wrong)).occurred_at == datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def test_nothing_happens_to_a_certificate_before_it_is_created() -> None:
+    created, updated = order_of(bought(updated=60)), order_of(paid_with(1, updated=30))
+
+    assert created < updated
+
+
+def test_at_one_time_more_paid_transactions_are_later_and_no_list_comes_first() -> None:
+    same: dict[str, Any] = {"id": "same"}
+    orders = [order_of(paid_with(1, transactionsPaid=paid, envelope=same)) for paid in (None, [], ["t"], ["t", "t"])]
+
+    assert orders == sorted(orders)
+    assert len(set(orders)) == 4
+
+
+@pytest.mark.parametrize("created", [946_684_799, 0, -62_135_596_800, 946_684_799_999])
+def test_an_event_that_was_emitted_before_2000_is_refused_by_the_worker_and_not_by_the_ingress(created: int) -> None:
+    body = bought(envelope={"created": created})
+
+    assert route(encode(body)).topic == "certificates"
+    assert refusal(body) == "`created` is before the year 2000"
 
 
 def test_without_any_date_an_event_happened_when_it_was_emitted() -> None:
