@@ -14,7 +14,8 @@ from tests.services import commands, deployment, metric, start_worker
 
 BODY_BYTES = 250_000
 COUNT = 1000  # 250 MB, in one or two batches by their number
-# 16 MiB of bodies in hand, as many decoded ahead, and the rows that are made of them. Measured: 146 MiB; without a bound 534.
+# 16 MiB of bodies in hand, as many decoded ahead, and the rows that are made of them. Measured: 146 MiB, without a
+# bound 534.
 MOST_MIB = 300
 
 
