@@ -11,6 +11,7 @@ from aiokafka.admin import RecordsToDelete
 
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
+from consumer.kafka.taking import Room
 from consumer.kafka.topics import admin
 from consumer.operate.rebuild import drop_old, rebuild
 from consumer.postgres.database import Pool
@@ -60,7 +61,7 @@ async def test_a_rebuild_during_traffic_ends_without_a_difference(
     settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Small batches, so that more than one of them is applied while the tables are locked.
-    monkeypatch.setattr("consumer.kafka.scan.MAX_RECORDS", 20)
+    monkeypatch.setattr("consumer.kafka.scan.MOST", Room(records=20, bytes=1_000_000))
     await publish(settings, *traffic(2000))
     async with working(settings):
         await until(lambda: _attempts(connections, 100), "a worker that works")
