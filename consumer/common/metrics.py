@@ -28,11 +28,12 @@ webhook_verification_enabled = Gauge(
 )
 webhook_reserialised = Counter(
     "giftcert_webhook_reserialised",
-    "Signatures that matched only the compact re-serialisation of the body.",
+    "Signatures that matched only what JSON.stringify makes of the body.",
 )
 connections_closed = Counter(
     "giftcert_connections_closed",
-    "Connections that the ingress closed before a request: idle, connections, head_too_slow, head_too_large, not_http.",
+    "Connections that the ingress closed because no request could be read: idle, connections, head_too_slow, "
+    "head_too_large, body_padded, not_http.",
     ["reason"],
 )
 messages_sent = Counter("giftcert_messages_sent", "Records acknowledged by Kafka.", ["topic"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import ipaddress
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -45,9 +46,12 @@ async def serving(
     port: int,
     *,
     grace: float = 1,
+    keep_alive: float = 5,
     http: "Literal['httptools'] | type[asyncio.Protocol]" = "httptools",
 ) -> AsyncIterator[None]:
     """Serve an ASGI application while the block runs; leave when its requests are answered, or after ``grace``.
+
+    A connection may rest for ``keep_alive`` seconds between two requests. ``::`` serves IPv4 as well.
 
     Raises Fatal when the port cannot be had.
     """
@@ -62,15 +66,13 @@ async def serving(
         ws="none",
         server_header=False,
         http=http,
+        # uvicorn hands it to the event loop, which takes fractions.
+        timeout_keep_alive=keep_alive,  # type: ignore[arg-type]
         timeout_graceful_shutdown=max(1, round(grace)),
     )
     server = _Server(config)
-    try:
-        # uvicorn would end the process itself.
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family, backlog=config.backlog)
-    except OSError as error:
-        raise Fatal(f"Cannot listen on {host}:{port}: {error.strerror}") from error
+    # Ours, because uvicorn would end the process itself where it cannot have it.
+    listening = _listen(host, port, config.backlog)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
@@ -81,6 +83,17 @@ async def serving(
     finally:
         server.should_exit = True
         await task
+
+
+def _listen(host: str, port: int, backlog: int) -> socket.socket:
+    try:
+        if ":" not in host:
+            return socket.create_server((host, port), backlog=backlog)
+        both = ipaddress.IPv6Address(host).is_unspecified
+        return socket.create_server((host, port), family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=both)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Fatal(f"Cannot listen on {host}:{port}: {reason}") from error
 
 
 class _Server(uvicorn.Server):

@@ -81,6 +81,8 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     # The ingress: when to answer 503 instead of waiting.
     ingress_host: str = "0.0.0.0"  # noqa: S104 - it is the public side
     ingress_port: Port = 8080
+    # How long a connection may rest between two requests: longer than the load balancer keeps one that it may use.
+    ingress_keep_alive_seconds: PositiveFloat = 75
     publish_deadline_seconds: PositiveFloat = 5
     # How long a request's head may take to arrive, and then its body.
     webhook_read_timeout_seconds: PositiveFloat = 10

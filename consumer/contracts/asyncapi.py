@@ -7,6 +7,7 @@ import msgspec
 from consumer.common.settings import Settings
 from consumer.contracts.openapi import VERSION
 from consumer.contracts.payloads import envelope
+from consumer.ingress.signature import HEADER
 from consumer.kafka.options import MAX_RECORD_BYTES
 from consumer.operate.letters import REPLAYED_FROM
 from consumer.traffic.examples import EXAMPLES
@@ -58,6 +59,12 @@ HEADERS: dict[str, Schema] = {
     "signing-key-id": {
         "type": "string",
         "description": "The id of the key that proved the sender; not there with WEBHOOK_VERIFICATION=off.",
+    },
+    "signature": {
+        "type": "string",
+        "description": f"The request's header {HEADER}, as it was sent; not there where none was. Whoever has the key "
+        "can check later who said it: s2 is the HMAC-SHA256 of `<t>.<value of this record>`, or, where something on "
+        "the way wrote the JSON anew, of `<t>.<JSON.stringify(JSON.parse(value of this record))>`.",
     },
     "traceparent": {"type": "string", "description": "W3C trace context, where the request had one."},
     REPLAYED_FROM: {"type": "string", "description": "If replayed, the dead letter: topic/partition:offset."},
@@ -251,6 +258,7 @@ def _example_headers(body: Schema) -> dict[str, str]:
         "livemode": str(body["livemode"]).lower(),
         "received-at": "2021-06-15T21:54:52.118Z",
         "signing-key-id": "2021",
+        "signature": f"t={body['created']},s=,s2=0c3f1e6e0b5d4f7f6b8a35b4b4ad0a3e59ad4ef1e1a5c2f9b1f7f7b2f5f0f3d9",
     }
 
 

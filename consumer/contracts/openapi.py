@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of the ingress: one route."""
+"""OpenAPI 3.1 of the ingress: one route for the sender, one for load balancers."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import msgspec
 
 from consumer.common.settings import Settings
 from consumer.contracts.payloads import DIALECT, envelope
+from consumer.ingress.head import ONCE
 from consumer.ingress.signature import HEADER, Rejection
 from consumer.traffic.examples import EXAMPLES
 from schemas.registry import FAMILY_OF
@@ -15,10 +16,12 @@ Schema = dict[str, Any]
 VERSION = "1.0.0"
 
 REASONS = {
-    "400": ("malformed",),
+    "400": ("head_malformed", "malformed"),
     "401": tuple(sorted(rejection.value for rejection in Rejection)),
     "408": ("body_too_slow",),
     "413": ("body_too_large", "too_large_for_topic"),
+    "415": ("content_encoding",),
+    "500": ("error",),
     "503": ("draining", "in_flight_bytes", "in_flight_requests", "kafka_unavailable"),
 }
 
@@ -37,9 +40,12 @@ def openapi() -> Schema:
             "none: to apply it twice changes nothing.",
         },
         "servers": [{"url": "http://localhost:8080", "description": "INGRESS_PORT; put TLS in front of it."}],
-        "tags": [{"name": "webhooks", "description": "What the sender posts."}],
+        "tags": [
+            {"name": "webhooks", "description": "What the sender posts."},
+            {"name": "health", "description": "What a load balancer asks."},
+        ],
         "security": [{"webhookSignature": []}],
-        "paths": {"/webhooks": {"post": _post()}},
+        "paths": {"/webhooks": {"post": _post()}, "/health": {"get": _health()}},
         "components": {
             "schemas": {"Webhook": _webhook(), "Accepted": _accepted(), "Problem": _problem()},
             "securitySchemes": {
@@ -49,7 +55,7 @@ def openapi() -> Schema:
                     "name": HEADER,
                     "description": "`t=<timestamp>,s=<deprecated>,s2=<signature>`: s2 is the HMAC-SHA256 of "
                     "`<t as sent>.<body>` under the private key of the sender's webhooks application, in hex or "
-                    f"base64; t is Unix time, at most WEBHOOK_TOLERANCE_SECONDS "
+                    f"base64 (either alphabet, padded or not); t is Unix time, at most WEBHOOK_TOLERANCE_SECONDS "
                     f"({Settings().webhook_tolerance_seconds:g}) from now.",
                 }
             },
@@ -85,24 +91,49 @@ def _post() -> Schema:
                 "description": "The attempt is durably in Kafka: acknowledged by all in-sync replicas.",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Accepted"}}},
             },
-            "400": _refusal("Not JSON, or no readable envelope; `detail` names the field.", "400"),
+            "400": _refusal(
+                "Not JSON, or no readable envelope; `detail` names the field. Or a head that others may read "
+                f"otherwise: no host, another version of HTTP, or one of {', '.join(ONCE)} given twice.",
+                "400",
+            ),
             "401": _refusal("The signature is missing, wrong, or too old.", "401"),
             "408": _refusal("The body did not come in time. Post it again.", "408"),
             "413": _refusal(
                 "The body is too large, whatever its Content-Length says, or larger than its topic ever takes.", "413"
             ),
+            "415": _refusal("The body is encoded, as its Content-Encoding says: send it as it was signed.", "415")
+            | _header("Accept-Encoding", "The only encoding that is taken.", {"const": "identity"}),
+            "500": _refusal("An error of ours. Nothing was accepted. Post it again.", "500"),
             "503": _refusal("Kafka did not acknowledge in time, or too much is in flight. Post it again.", "503")
-            | {
-                "headers": {
-                    "Retry-After": {
-                        "description": "Seconds to wait.",
-                        "required": True,
-                        "schema": {"type": "integer", "minimum": 1},
-                    }
-                }
-            },
+            | _RETRY_AFTER,
         },
     }
+
+
+def _health() -> Schema:
+    problem: Schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        "operationId": "health",
+        "tags": ["health"],
+        "summary": "Say whether webhooks should be sent here.",
+        "description": "The reasons are on the admin port, not here.",
+        "security": [],
+        "responses": {
+            "200": {"description": "They should."},
+            "503": {
+                "description": "They should not: Kafka cannot be reached, or the ingress shuts down.",
+                "content": {"application/problem+json": problem},
+            }
+            | _RETRY_AFTER,
+        },
+    }
+
+
+def _header(name: str, description: str, schema: Schema) -> Schema:
+    return {"headers": {name: {"description": description, "required": True, "schema": schema}}}
+
+
+_RETRY_AFTER = _header("Retry-After", "Seconds to wait.", {"type": "integer", "minimum": 1})
 
 
 def _refusal(description: str, status: str) -> Schema:

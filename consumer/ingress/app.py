@@ -3,21 +3,31 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-import msgspec
 import structlog
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from consumer.common import metrics
 from consumer.common.errors import TooLarge, Unavailable
 from consumer.common.service import admin_app, serving
 from consumer.common.settings import Settings
+from consumer.ingress.answers import (
+    Refusal,
+    accepted,
+    failed,
+    health,
+    no_such_method,
+    no_such_path,
+    refused,
+    unavailable,
+)
+from consumer.ingress.head import Head, read_head, refuse_encoded
 from consumer.ingress.protocol import WHOLE, bounded
 from consumer.ingress.signature import HEADER, SignatureError, Verified, verify
 from consumer.kafka.batcher import Headers, Sending, acknowledged
@@ -26,20 +36,8 @@ from schemas.registry import Malformed, Routed, route
 
 log = structlog.get_logger()
 
-# A request's headers, their names in lower case.
-Head = Mapping[str, str]
-
-RETRY_AFTER_SECONDS = 1
 _accepted = metrics.webhook_requests.labels("accepted", "published")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-
-
-class Refusal(Exception):
-    """An answer other than 200: its status, the metric's reason, and what the caller may know."""
-
-    def __init__(self, status: HTTPStatus, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.reason, self.detail = status, reason, detail
 
 
 class Ingress:
@@ -58,32 +56,47 @@ class Ingress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["path"] != "/webhooks":
-            answer = _no_such_route(HTTPStatus.NOT_FOUND)
-        elif scope["method"] != "POST":
-            answer = _no_such_route(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "POST"})
-        else:
-            with metrics.webhook_request_duration.time():
-                answer = await self._answer(scope, receive)
-        await answer(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        """Answer one webhook."""
         try:
-            attempt_id = await self._accept(scope, receive)
+            answer = await self._answer(scope, receive)
         except Refusal as refusal:
-            return _refuse(refusal)
+            answer = refused(refusal)
         except ClientDisconnect:
             # The body never came whole, and nobody is there to be answered.
             metrics.webhook_requests.labels("refused", "client_disconnected").inc()
-            return Response(status_code=HTTPStatus.BAD_REQUEST)
-        _accepted.inc()
-        return Response(msgspec.json.encode({"attemptId": attempt_id}), media_type="application/json")
+            answer = Response(status_code=HTTPStatus.BAD_REQUEST)
+        except Exception:  # an error of ours costs one request
+            log.exception("request failed")
+            answer = failed()
+        await answer(scope, receive, send)
 
-    async def _accept(self, scope: Scope, receive: Receive) -> str:
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        path, method = scope["path"], scope["method"]
+        head = read_head(scope)
+        if path == "/health":
+            if method not in {"GET", "HEAD"}:
+                raise no_such_method("GET, HEAD")
+            return health(ready=not self.unready())
+        if path != "/webhooks":
+            raise no_such_path()
+        if method != "POST":
+            raise no_such_method("POST")
+        with metrics.webhook_request_duration.time():
+            attempt_id = await self._accept(scope, head, receive)
+        _accepted.inc()
+        return accepted(attempt_id)
+
+    def unready(self) -> list[str]:
+        """Say why no webhook should be sent here."""
+        reasons = {
+            "shutting down": self.draining,
+            f"Kafka {self.publisher.trouble or 'does not answer'}": not self.publisher.ready,
+        }
+        return [reason for reason, applies in reasons.items() if applies]
+
+    async def _accept(self, scope: Scope, head: Head, receive: Receive) -> str:
         """Take a webhook from its head to Kafka's acknowledgement; give its attempt id. Raises Refusal."""
         received_at = time.time()
-        head = _head(scope)
+        refuse_encoded(head)
         leave = self._enter(head)
         sending = None
         try:
@@ -96,7 +109,7 @@ class Ingress:
         except TooLarge as error:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large_for_topic", str(error)) from error
         except Unavailable as error:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "kafka_unavailable", str(error)) from error
+            raise unavailable("kafka_unavailable", str(error)) from error
         finally:
             # A record leaves by itself: past its deadline it is answered, but still held in memory.
             if sending is None:
@@ -109,11 +122,11 @@ class Ingress:
         length = head.get("content-length", "")
         size = min(int(length), limit) if length.isdecimal() else limit
         if self.draining:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "draining", "Shutting down")
+            raise unavailable("draining", "Shutting down")
         if self._requests >= self.settings.max_in_flight_requests:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "in_flight_requests", "Too many requests in flight")
+            raise unavailable("in_flight_requests", "Too many requests in flight")
         if self._bytes + size > self.settings.max_in_flight_bytes:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "in_flight_bytes", "Too many bytes in flight")
+            raise unavailable("in_flight_bytes", "Too many bytes in flight")
         self._requests += 1
         self._bytes += size
 
@@ -165,11 +178,6 @@ class Ingress:
         return self.publisher.send(topic, key=routed.key.encode(), value=body, headers=headers, settled=leave)
 
 
-def _head(scope: Scope) -> Head:
-    """Give the request's headers; of one that comes twice, the first."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
-
-
 async def _body(receive: Receive, most: int) -> bytes | None:
     """Read a body to its end; None when it has more than ``most`` bytes."""
     body, more = bytearray(), True
@@ -205,28 +213,8 @@ def _record_headers(head: Head, routed: Routed, verified: Verified | None, recei
         headers["signing-key-id"] = verified.key_id
     if _TRACEPARENT.fullmatch(traceparent := head.get("traceparent", "")):
         headers["traceparent"] = traceparent
-    return [(name, value.encode()) for name, value in headers.items()]
-
-
-def _refuse(refusal: Refusal) -> Response:
-    """Answer and record a refusal: one wide event, with nothing of the body in it."""
-    unavailable = refusal.status is HTTPStatus.SERVICE_UNAVAILABLE
-    outcome = "unavailable" if unavailable else "refused"
-    metrics.webhook_requests.labels(outcome, refusal.reason).inc()
-    log.warning("webhook refused", status=refusal.status.value, reason=refusal.reason, detail=refusal.detail)
-    # No "Connection: close" for a body that is still coming: the client would see a reset instead of the answer.
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if unavailable else {}
-    return _problem(refusal.status, refusal.detail, headers, reason=refusal.reason)
-
-
-def _no_such_route(status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Response:
-    metrics.webhook_requests.labels("refused", status.name.lower()).inc()
-    return _problem(status, status.description, dict(headers or {}))
-
-
-def _problem(status: HTTPStatus, detail: str, headers: dict[str, str], **more: str) -> Response:
-    problem = {"title": status.phrase, "status": status.value, "detail": detail, **more}
-    return JSONResponse(problem, status.value, headers, media_type="application/problem+json")
+    sent = [("signature", signature.encode("latin-1"))] if (signature := head.get(HEADER)) else []
+    return [*((name, value.encode()) for name, value in headers.items()), *sent]
 
 
 async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
@@ -240,12 +228,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     listening = asyncio.Event()
 
     def unready() -> list[str]:
-        reasons = {
-            "not listening yet": not listening.is_set(),
-            "shutting down": ingress.draining,
-            f"Kafka {publisher.trouble or 'does not answer'}": not publisher.ready,
-        }
-        return [reason for reason, applies in reasons.items() if applies]
+        return [*([] if listening.is_set() else ["not listening yet"]), *ingress.unready()]
 
     await publisher.start()
     try:
@@ -257,13 +240,16 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
                 settings.ingress_host,
                 settings.ingress_port,
                 grace=settings.shutdown_grace_seconds,
+                keep_alive=settings.ingress_keep_alive_seconds,
                 http=bounded(
                     max_connections=settings.max_connections, head_seconds=settings.webhook_read_timeout_seconds
                 ),
             ),
         ):
             listening.set()
-            log.info("ingress listens", port=settings.ingress_port, keys=sorted(ingress.keys))
+            log.info(
+                "ingress listens", host=settings.ingress_host, port=settings.ingress_port, keys=sorted(ingress.keys)
+            )
             await stop.wait()
             ingress.draining = True
             log.info("ingress drains")

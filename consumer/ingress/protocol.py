@@ -1,18 +1,32 @@
-"""Protocol: HTTP as uvicorn speaks it, with the bounds that it lacks.
+"""Protocol: HTTP as uvicorn speaks it, with the bounds that it lacks, and one answer to each request, in their order.
 
 uvicorn sets no time for a request's head, no size for it (with httptools), and answers every connection; a client
-that never gets further than its head would hold a connection, and memory, for ever.
+that never gets further than its head would hold a connection, and memory, for ever. It parses whatever was read, also
+where thousands of requests wait behind one; it answers what is no request before the requests in front of it; and it
+drops the body of a request that offers another protocol, or takes it for the next request.
 """
 
 import asyncio
 import resource
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from consumer.common import metrics
+from consumer.ingress.endings import NOT_HTTP, PADDED, TOO_LARGE, TOO_MANY, TOO_SLOW, Ending
 
+# Of a request's line and headers, as they are sent.
 MAX_HEAD_BYTES = 32_768
-# How long a client may go on sending a body that has been answered already; less, and it sees no answer but a reset.
+# What is parsed at once: with it, at most as many pipelined requests as fit in it wait in memory.
+SLICE_BYTES = 4096
+# What a chunk may cost beyond its content, with room for the smallest chunks; what is over that for all of them, and
+# trailers, is bounded like a head.
+CHUNK_BYTES = 16
+# How long a client may go on sending what has been answered already; less, and it sees no answer but a reset.
 LINGER_SECONDS = 2.0
 # Files and connections that are not the clients'.
 OTHER_FILES = 100
@@ -20,10 +34,13 @@ OTHER_FILES = 100
 # In the state of a request's scope where its body came with its head: reading it will not wait.
 WHOLE = "whole"
 
-_PROBLEM = b'{"title":"%s","status":%d,"detail":"%s"}'
-_ANSWER = (
-    b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\n%sconnection: close\r\n\r\n%s"
-)
+
+class Unreadable(Exception):
+    """Nothing more is to be read of a connection."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.reason)
+        self.ending = ending
 
 
 def bounded(*, max_connections: int, head_seconds: float) -> type[HttpToolsProtocol]:
@@ -48,53 +65,190 @@ class Bounded(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._unparsed: deque[bytes] = deque()
+        self.flow = _Flow(transport, self._unparsed)
+        # The request that is being answered; those behind it are in self.pipeline.
+        self._answering: RequestResponseCycle | None = None
         self._in_head = False
         self._head_bytes = 0
+        self._padding = 0
+        # What the connection ends with, when all requests in front of it are answered.
+        self._ending: Ending | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
         if len(self.connections) > self.max_connections:
-            self._refuse(503, "Service Unavailable", "Too many connections", "connections", b"retry-after: 1\r\n")
+            metrics.connections_closed.labels(TOO_MANY.reason).inc()
+            transport.write(TOO_MANY.answer)
+            transport.close()
         else:
             self._begin_head()
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._in_head and self._head_timer is None:
-            self._begin_head()
-        if self._head_timer is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431, "Request Header Fields Too Large", "The head is too large", "head_too_large")
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unparsed.clear()
+        self._end_head()
+        self._stop_lingering()
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's answer, in the form of all others
-        self._refuse(400, "Bad Request", "This is no HTTP request", "not_http")
+    def data_received(self, data: bytes) -> None:
+        if self._ending is None:
+            self._unparsed.extend(data[at : at + SLICE_BYTES] for at in range(0, len(data), SLICE_BYTES))
+            self._parse()
+
+    def _parse(self) -> None:
+        """Parse what is here, but no further than the first request that has to wait for another's answer."""
+        while self._unparsed and not self.pipeline and not self.transport.is_closing():
+            self._unset_keepalive_if_required()
+            data = self._unparsed.popleft()
+            try:
+                self.parser.feed_data(data)
+                self._bound(len(data))
+            except httptools.HttpParserUpgrade as offer:
+                self._decline(data[offer.args[0] :])
+            except Unreadable as unreadable:
+                self._end(unreadable.ending)
+            except httptools.HttpParserError as error:
+                # An error of ours in one of the parser's callbacks is the parser's context.
+                self._end(error.__context__.ending if isinstance(error.__context__, Unreadable) else NOT_HTTP)
+        if self._unparsed:
+            self.flow.pause_reading()
+
+    def _bound(self, size: int) -> None:
+        """Bound what a slice brought, beside the content of a body. Raises Unreadable."""
+        if self._in_head:
+            if self._head_timer is None:
+                self._begin_head()
+            self._head_bytes += size
+            if self._head_bytes > MAX_HEAD_BYTES + SLICE_BYTES:
+                raise Unreadable(TOO_LARGE)
+        elif (last := self._last) and last.more_body:
+            self._padding += size
+            if self._padding > MAX_HEAD_BYTES + SLICE_BYTES:
+                raise Unreadable(PADDED)
+        elif self._is_idle and self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether all requests are answered, and the last one has come whole."""
+        last = self._last
+        return last is not None and last.response_complete and not last.more_body
+
+    @property
+    def _last(self) -> RequestResponseCycle | None:
+        """The last request of which the head has come; None before the first."""
+        return self.cycle
+
+    def _decline(self, rest: bytes) -> None:
+        """Parse a head again, without the offer to go on in another protocol: it may be ignored (RFC 9110, 7.8).
+
+        Told of an offer, llhttp ends the request with its head, and takes its body for the next one.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        kept = b"".join(b"%b: %b\r\n" % header for header in _without_offer(self.headers))
+        self.parser = httptools.HttpRequestParser(self)
+        self._unparsed.extendleft(
+            part for part in (rest, b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, kept)) if part
+        )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
         self._end_head()
+        if self._head_bytes > MAX_HEAD_BYTES - 2 * SLICE_BYTES and self._size() > MAX_HEAD_BYTES:
+            raise Unreadable(TOO_LARGE)
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise Unreadable(NOT_HTTP)
+            return  # to _decline()
         super().on_headers_complete()
+        self._padding = 0
+        # What comes in the trailer is no header, whatever its name.
+        self.headers = []
+
+    def _size(self) -> int:
+        line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
+        return line + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers) + len("\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._padding = max(0, self._padding - len(body) * (1 + CHUNK_BYTES))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
+        # Also of one that was refused before it was whole: uvicorn would not say so.
+        self.cycle.more_body = False
+        super().on_message_complete()
+        self.scope["state"][WHOLE] = True
+        self._stop_lingering()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.cycle.more_body:
+        if self.transport.is_closing():
+            return
+        if self.cycle.more_body and self.cycle.response_complete:
             # The rest of a refused body is read and dropped, but not for ever.
-            self._linger = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+            self._linger_on()
+        self._parse()
+        if self._ending is not None and not self._is_answering:
+            self._say_the_end(self._ending)
+        elif not self.pipeline:
+            self.flow.resume_reading()
 
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self.scope["state"][WHOLE] = True
+    @property
+    def _is_answering(self) -> bool:
+        return self._answering is not None and not self._answering.response_complete
+
+    def _end(self, ending: Ending) -> None:
+        """End the connection: what was asked before is answered, what comes behind is not read."""
+        self._end_head()
+        self._unparsed.clear()
+        self._ending = ending
+        metrics.connections_closed.labels(ending.reason).inc()
+        unfinished = last if (last := self._last) and last.more_body else None
+        if unfinished is None or unfinished is not self._answering:
+            if unfinished is not None:
+                self.pipeline.popleft()
+            if not self._is_answering:
+                self._say_the_end(ending)
+        elif unfinished.response_complete:
+            self.transport.close()
+        else:
+            # Nobody need wait for the rest of its body; this is its answer.
+            unfinished.disconnected = True
+            unfinished.message_event.set()
+            self._say_the_end(ending)
+
+    def _say_the_end(self, ending: Ending) -> None:
+        self._unset_keepalive_if_required()
+        self.transport.write(ending.answer)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._linger_on()
+            self.flow.resume_reading()
+        else:
+            self.transport.close()
+
+    def _linger_on(self) -> None:
+        self._stop_lingering()
+        self._linger = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _stop_lingering(self) -> None:
         if self._linger is not None:
             self._linger.cancel()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end_head()
-        super().connection_lost(exc)
+            self._linger = None
 
     def _begin_head(self) -> None:
-        self._head_bytes = 0
         self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
 
     def _end_head(self) -> None:
@@ -104,15 +258,32 @@ class Bounded(HttpToolsProtocol):
             self._head_timer = None
 
     def _head_is_late(self) -> None:
-        if self._head_bytes:
-            self._refuse(408, "Request Timeout", "The head did not come in time", "head_too_slow")
+        if self._is_answering or self._unparsed:
+            self._begin_head()  # it is not the client who is slow
+        elif self._in_head:
+            self._end(TOO_SLOW)
         else:
             metrics.connections_closed.labels("idle").inc()
             self.transport.close()
 
-    def _refuse(self, status: int, title: str, detail: str, reason: str, header: bytes = b"") -> None:
-        self._end_head()
-        metrics.connections_closed.labels(reason).inc()
-        problem = _PROBLEM % (title.encode(), status, detail.encode())
-        self.transport.write(_ANSWER % (status, title.encode(), len(problem), header, problem))
-        self.transport.close()
+
+class _Flow(FlowControl):
+    """Reads on only where nothing waits to be parsed, whoever asks for it."""
+
+    def __init__(self, transport: asyncio.Transport, unparsed: deque[bytes]) -> None:
+        super().__init__(transport)
+        self._unparsed = unparsed
+
+    def resume_reading(self) -> None:
+        if not self._unparsed:
+            super().resume_reading()
+
+
+def _without_offer(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    """Leave `Upgrade` out, and what `Connection` says of it."""
+    for name, value in headers:
+        if name == b"connection":
+            options = [option.strip() for option in value.split(b",")]
+            yield name, b", ".join(option for option in options if option.lower() != b"upgrade")
+        elif name != b"upgrade":
+            yield name, value

@@ -2,11 +2,11 @@
 
 ``s2`` is the HMAC-SHA256 of ``<t as sent>.<body>`` under the private key of the sender's webhooks application
 (source: the sender's public webhook documentation). The encoding of ``s2`` and the unit of ``t`` are not
-documented, so both readings are accepted: hex or base64 by length, seconds or milliseconds by magnitude.
+documented, so both readings are accepted: hex or base64 (either alphabet, padded or not) by length, seconds or
+milliseconds by magnitude.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import time
@@ -15,9 +15,11 @@ from enum import StrEnum
 
 import msgspec
 
+from consumer.ingress.stringify import stringify
 from schemas.fields import seconds_from_epoch
 
 HEADER = "x-btrz-signature"
+_SIZE = hashlib.sha256().digest_size
 
 
 class Rejection(StrEnum):
@@ -62,7 +64,7 @@ def verify(
     """Prove that ``body`` was signed by one of ``keys`` (key id → secret) within ``tolerance`` seconds of ``now``.
 
     The bytes on the wire are tried first. The sender signs its own ``JSON.stringify`` and warns of differences
-    in escapes, so with ``reserialise`` the compact re-serialisation is tried second.
+    in escapes, so with ``reserialise`` what ``JSON.stringify`` makes of the body is tried second.
 
     Raises:
         SignatureError: with the reason; nothing of the header or the body is in it.
@@ -75,8 +77,8 @@ def verify(
         raise SignatureError(Rejection.STALE)
     if key_id := _matching_key(signature, sent_at, body, keys):
         return Verified(key_id)
-    compact = _compact(body) if reserialise else None
-    if compact is not None and (key_id := _matching_key(signature, sent_at, compact, keys)):
+    stringified = stringify(body) if reserialise else None
+    if stringified is not None and (key_id := _matching_key(signature, sent_at, stringified, keys)):
         return Verified(key_id, reserialised=True)
     raise SignatureError(Rejection.MISMATCH)
 
@@ -85,15 +87,20 @@ def _parse(header: str) -> tuple[str, bytes]:
     """Split the header into ``t`` as sent and the decoded ``s2``."""
     fields = dict(part.strip().partition("=")[::2] for part in header.split(","))
     sent_at, encoded = fields.get("t", ""), fields.get("s2", "")
-    is_hex = len(encoded) == 2 * hashlib.sha256().digest_size
     try:
-        signature = bytes.fromhex(encoded) if is_hex else base64.b64decode(encoded, validate=True)
-    except (ValueError, binascii.Error):
+        signature = bytes.fromhex(encoded) if len(encoded) == 2 * _SIZE else _from_base64(encoded)
+    except ValueError:  # of which binascii.Error is one
         raise SignatureError(Rejection.MALFORMED) from None
     longest_timestamp = 20
-    if not signature or not (sent_at.isascii() and sent_at.isdigit()) or len(sent_at) > longest_timestamp:
+    if len(signature) != _SIZE or not (sent_at.isascii() and sent_at.isdigit()) or len(sent_at) > longest_timestamp:
         raise SignatureError(Rejection.MALFORMED)
     return sent_at, signature
+
+
+def _from_base64(text: str) -> bytes:
+    """Read either alphabet of RFC 4648, padded or not. Raises ValueError."""
+    unpadded = text.rstrip("=").replace("-", "+").replace("_", "/")
+    return base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
 
 
 def _matching_key(signature: bytes, sent_at: str, body: bytes, keys: Mapping[str, str]) -> str | None:
@@ -107,11 +114,3 @@ def _matching_key(signature: bytes, sent_at: str, body: bytes, keys: Mapping[str
 
 def _digest(secret: str, sent_at: str, body: bytes) -> bytes:
     return hmac.digest(secret.encode(), sent_at.encode() + b"." + body, "sha256")
-
-
-def _compact(body: bytes) -> bytes | None:
-    """Re-serialise as ``JSON.stringify`` does: no white space, only the escapes that JSON requires."""
-    try:
-        return msgspec.json.encode(msgspec.json.decode(body))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None

@@ -13,6 +13,7 @@ from consumer.ingress.protocol import LINGER_SECONDS, MAX_HEAD_BYTES
 from deploy.local.services import Giftledger, Service
 from deploy.local.stack import Stack
 from tests.builders import bought, encode
+from tests.integration.ingress.raw import connect, received
 from tests.sender import Sender
 from tests.services import commands, deployment, metric, start_ingress, wait_for
 
@@ -40,10 +41,6 @@ def sender(deployed: Deployment) -> Sender:
     return deployed.sender
 
 
-def connect(sender: Sender) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", sender.port), timeout=30)
-
-
 def drip(connection: socket.socket, data: bytes, seconds: float) -> bytes:
     """Send byte by byte until the other side says something or hangs up; give what it said."""
     until = time.monotonic() + seconds
@@ -53,16 +50,6 @@ def drip(connection: socket.socket, data: bytes, seconds: float) -> bytes:
         connection.sendall(bytes([byte]))
         assert time.monotonic() < until, "nobody was shown out"
     return received(connection)
-
-
-def received(connection: socket.socket) -> bytes:
-    answer = b""
-    try:
-        while part := connection.recv(65_536):
-            answer += part
-    except ConnectionResetError:
-        pass
-    return answer
 
 
 def assert_serves(sender: Sender) -> None:

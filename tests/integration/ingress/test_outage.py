@@ -132,6 +132,20 @@ def test_an_ingress_starts_without_a_broker_and_is_ready_as_soon_as_there_is_one
     assert_accepts(sender, settings)
 
 
+def test_a_load_balancer_is_told_that_the_broker_is_away_and_no_more(giftledger: Giftledger, broker: Broker) -> None:
+    broker.stop()
+    ingress, sender = start_ingress(giftledger, ready=False)
+    wait_for(lambda: live(ingress) and accepts(sender.port), "a live ingress")
+
+    answer = sender.request("GET", "/health")
+
+    assert answer.status == 503
+    assert answer.problem == {"title": "Service Unavailable", "status": 503, "detail": "Not ready"}
+    assert int(answer.headers["retry-after"]) >= 1
+    broker.start()
+    wait_for(lambda: sender.request("GET", "/health").status == 200, "the load balancer to be told")
+
+
 def test_sigterm_ends_the_ingress_also_while_its_broker_hangs(giftledger: Giftledger, broker: Broker) -> None:
     giftledger.run("topics")
     ingress, sender = start_ingress(giftledger, PUBLISH_DEADLINE_SECONDS="0.5")

@@ -12,7 +12,7 @@ from consumer.ingress.signature import HEADER, sign
 from deploy.local.services import Service
 from deploy.local.stack import Stack
 from tests.builders import bought, encode
-from tests.integration.ingress.test_limits import connect, received
+from tests.integration.ingress.raw import connect, received
 from tests.sender import SECRET, Sender
 from tests.services import commands, deployment, metric, start_ingress
 
@@ -47,10 +47,21 @@ AMBIGUOUS = {
     "the same length twice": (b"content-length: 0\r\ncontent-length: 0\r\n\r\n", b""),
     "a list of lengths": (b"content-length: 0, 0\r\n\r\n", b""),
     "a length with a sign": (b"content-length: +0\r\n\r\n", b""),
+    "a length with a space in it": (b"content-length: 0 0\r\n\r\n", b""),
+    "a length that is folded": (b"content-length: 0\r\n 0\r\n\r\n", b""),
+    "a length of more than 64 bits": (b"content-length: 18446744073709551616\r\n\r\n", b""),
+    "a length below zero": (b"content-length: -1\r\n\r\n", b""),
     "a length that is none": (b"content-length: 0x0\r\n\r\n", b""),
     "chunked, and not last": (b"transfer-encoding: chunked, identity\r\n\r\n", LAST_CHUNK),
     "an encoding that nobody knows": (b"transfer-encoding: xchunked\r\n\r\n", LAST_CHUNK),
     "chunked twice": (b"transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n", LAST_CHUNK),
+    "chunked in quotation marks": (b'transfer-encoding: "chunked"\r\n\r\n', LAST_CHUNK),
+    "chunked with a parameter": (b"transfer-encoding: chunked;q=1\r\n\r\n", LAST_CHUNK),
+    "compressed, then chunked": (b"transfer-encoding: gzip, chunked\r\n\r\n", LAST_CHUNK),
+    "chunked twice in one line": (b"transfer-encoding: chunked, chunked\r\n\r\n", LAST_CHUNK),
+    "a header without a colon": (b"content-length\r\n\r\n", b""),
+    "a header without a name": (b": chunked\r\n\r\n", b""),
+    "a folded first line": (b" content-length: 0\r\n\r\n", b""),
     "a space before the colon": (b"transfer-encoding : chunked\r\n\r\n", LAST_CHUNK),
     "a folded line": (b"transfer-encoding:\r\n chunked\r\n\r\n", LAST_CHUNK),
     "a vertical tab": (b"transfer-encoding:\x0bchunked\r\n\r\n", LAST_CHUNK),
@@ -58,6 +69,10 @@ AMBIGUOUS = {
     "a carriage return alone": (b"x: y\rcontent-length: 0\r\n\r\n", b""),
     "a NUL in a name": (b"content-\x00length: 0\r\n\r\n", b""),
     "a chunk of 0x0": (b"transfer-encoding: chunked\r\n\r\n", b"0x0\r\n\r\n"),
+    "a chunk of 0 in another script": (b"transfer-encoding: chunked\r\n\r\n", b"\xd9\xa0\r\n\r\n"),
+    "a chunk with a space before its size": (b"transfer-encoding: chunked\r\n\r\n", b" 0\r\n\r\n"),
+    "a chunk extension with a line feed": (b"transfer-encoding: chunked\r\n\r\n", b"0;a\nb\r\n\r\n"),
+    "a chunk longer than its size": (b"transfer-encoding: chunked\r\n\r\n", b"1\r\nxx\r\n0\r\n\r\n"),
     "a chunk of -1": (b"transfer-encoding: chunked\r\n\r\n", b"-1\r\n\r\n"),
     "a chunk of no size": (b"transfer-encoding: chunked\r\n\r\n", b"\r\n\r\n"),
     "a chunk of more than 64 bits": (b"transfer-encoding: chunked\r\n\r\n", b"f0000000000000000\r\n\r\n"),

@@ -139,8 +139,9 @@ def test_the_headers_of_a_record_say_what_the_envelope_says(
     sender: Sender, settings: Settings, *, livemode: bool, text: str
 ) -> None:
     body = bought(envelope={"id": "event-é", "livemode": livemode})
+    signed = signature(encode(body))
 
-    sender.post(encode(body))
+    sender.post(encode(body), {HEADER: signed})
 
     record = published(settings, body["attemptId"])
     headers = dict(record.headers)
@@ -151,6 +152,7 @@ def test_the_headers_of_a_record_say_what_the_envelope_says(
         "attempt-id": body["attemptId"].encode(),
         "livemode": text.encode(),
         "signing-key-id": b"test",
+        "signature": signed.encode(),
     }
 
 
@@ -189,6 +191,16 @@ def test_any_other_traceparent_is_left_out(sender: Sender, settings: Settings, t
     assert sender.post(body, {"traceparent": traceparent}).status == 200
 
     assert header(published(settings, attempt_of(body)), "traceparent") is None
+
+
+def test_the_signature_is_kept_as_it_was_sent(sender: Sender, settings: Settings) -> None:
+    body = encode(bought())
+    parts = dict(part.split("=", 1) for part in signature(body).split(","))
+    sent = f"v=1, s2={parts['s2'].upper()} ,s=Zo\xeb,t={parts['t']}"
+
+    assert sender.post(body, {HEADER: sent}).status == 200
+
+    assert dict(published(settings, attempt_of(body)).headers)["signature"] == sent.encode("latin-1")
 
 
 @pytest.mark.parametrize(("secret", "key_id"), [(SECRET, "test"), ("the-next-key", "next")])
@@ -397,6 +409,32 @@ def test_a_query_changes_nothing(sender: Sender) -> None:
     assert sender.request("POST", "/webhooks?account=1", body, {HEADER: signature(body)}).status == 200
 
 
+# GET /health: what a load balancer asks.
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_health_is_200_and_nothing_else(sender: Sender, method: str) -> None:
+    answer = sender.request(method, "/health")
+
+    assert (answer.status, answer.body) == (200, b"")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_health_is_only_asked_for(sender: Sender, method: str) -> None:
+    answer = sender.request(method, "/health")
+
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert answer.problem
+
+
+def test_health_is_no_webhook(deployed: Deployment, sender: Sender) -> None:
+    before = metric(deployed.ingress, "giftcert_webhook_requests_total")
+
+    sender.request("GET", "/health")
+
+    assert metric(deployed.ingress, "giftcert_webhook_requests_total") == before
+
+
 # 413: over the cap.
 
 
@@ -602,7 +640,9 @@ def test_where_verification_is_off_anybody_is_believed_and_a_metric_shows_it(
 
     assert sender.post(body, {HEADER: None}).status == 200
 
-    assert header(published(settings, attempt_of(body)), "signing-key-id") is None
+    record = published(settings, attempt_of(body))
+    assert header(record, "signing-key-id") is None
+    assert header(record, "signature") is None
     assert metric(ingress, "giftcert_webhook_verification_enabled") == 0
     assert "WEBHOOK_VERIFICATION=off" in ingress.process.log.read_text()
 

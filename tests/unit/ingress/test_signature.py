@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import string
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 
@@ -61,6 +62,22 @@ def test_a_signature_in_upper_case_hex_is_accepted() -> None:
 
 def test_a_signature_in_base64_is_accepted() -> None:
     assert verified(header(base64.b64encode(digest()).decode())) == Verified("current")
+
+
+# A digest whose base64 has both characters in which the alphabets differ, and padding.
+TELLING = next(
+    body for number in count() if {"+", "/"} <= set(base64.b64encode(digest(body := b"%d" % number)).decode())
+)
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("padding", ["=", ""], ids=["padded", "unpadded"])
+def test_a_signature_in_either_base64_is_accepted_with_and_without_padding(
+    encode: Callable[[bytes], bytes], padding: str
+) -> None:
+    encoded = encode(digest(TELLING)).decode().rstrip("=") + padding
+
+    assert verified(header(encoded), TELLING) == Verified("current")
 
 
 def test_what_sign_writes_is_what_the_sender_documents() -> None:
@@ -150,6 +167,9 @@ HEX = digest().hex()
         f"t={NOW},s2={'zz' * 32}",
         f"t={NOW},s2={HEX[:-1]}",
         f"t={NOW},s2=not base64!",
+        f"t={NOW},s2={base64.b64encode(digest()[:31]).decode()}",
+        f"t={NOW},s2={base64.b64encode(digest() + b'x').decode()}",
+        f"t={NOW},s2={base64.b64encode(digest()).decode()[:-4]}",
         f"t={NOW},s2=Zo\xeb=",
         f"t={NOW},s2=" + 64 * "\xeb",
     ],
@@ -177,6 +197,7 @@ ON_THE_WIRE = {
     "with white space": json.dumps(json.loads(SENT), indent=2, ensure_ascii=False).encode(),
     "with escapes for what is not ASCII": json.dumps(json.loads(SENT), separators=(",", ":")).encode(),
     "with escaped slashes": SENT.replace(b"/", rb"\/"),
+    "with other numbers": SENT.replace(b"301000", b"3.01e+5"),
     "with unusual escapes": SENT.replace(b'"id"', rb'"\u0069\u0064"'),
 }
 REWRITTEN = {name: body for name, body in ON_THE_WIRE.items() if body != SENT}
@@ -196,6 +217,12 @@ def test_a_body_that_was_written_anew_is_refused_where_the_fallback_is_off(body:
 @pytest.mark.parametrize("reserialise", [True, False])
 def test_the_bytes_on_the_wire_come_first(body: bytes, *, reserialise: bool) -> None:
     assert verified(signed(body), body, reserialise=reserialise) == Verified("current")
+
+
+def test_an_intermediary_s_numbers_and_order_of_keys_are_javascript_s_again() -> None:
+    sent = b'{"0":1e+21,"10":0.000001,"price":301000,"rate":1.5}'
+
+    assert verified(signed(sent), b'{"price": 301000.0, "10": 1e-06, "rate": 1.50, "0": 1e21}').reserialised
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,194 @@
+"""Several requests on one connection: answered in their order, each once, and bounded in memory while they wait."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from consumer.ingress.protocol import LINGER_SECONDS
+from deploy.local.services import Service
+from deploy.local.stack import Stack
+from tests.builders import bought, encode
+from tests.integration.ingress.raw import (
+    HOST,
+    LINE,
+    answers,
+    connect,
+    is_silent,
+    received,
+    request,
+    send_apart,
+    statuses,
+)
+from tests.sender import Sender
+from tests.services import commands, deployment, start_ingress, wait_for
+
+READ_SECONDS = 1.5
+KEEP_ALIVE_SECONDS = 2.5
+GET_HEALTH = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+TOO_LARGE = LINE + HOST + b"content-length: 300000\r\n\r\n"
+
+
+class Deployment(NamedTuple):
+    ingress: Service
+    sender: Sender
+
+
+@pytest.fixture(scope="module")
+def deployed(stack: Stack) -> Iterator[Deployment]:
+    settings = deployment(
+        stack,
+        WEBHOOK_READ_TIMEOUT_SECONDS=str(READ_SECONDS),
+        INGRESS_KEEP_ALIVE_SECONDS=str(KEEP_ALIVE_SECONDS),
+    )
+    with commands(stack, settings) as giftledger:
+        giftledger.run("topics")
+        yield Deployment(*start_ingress(giftledger))
+
+
+@pytest.fixture
+def sender(deployed: Deployment) -> Sender:
+    return deployed.sender
+
+
+def test_many_requests_at_once_are_answered_in_their_order(sender: Sender) -> None:
+    requests = [request(), GET_HEALTH, request(b"{}"), b"GET /elsewhere HTTP/1.1\r\nhost: a\r\n\r\n"] * 50
+    with connect(sender) as connection:
+        connection.sendall(b"".join(requests))
+
+        assert statuses(answers(connection, 200)) == [200, 200, 400, 404] * 50
+
+
+NO_REQUESTS = {
+    "garbage": b"garbage\r\n\r\n",
+    "a bad chunk": LINE + HOST + b"transfer-encoding: chunked\r\n\r\nzz\r\n",
+    "too large a head": LINE + b"x: " + b"y" * 40_000,
+}
+
+
+@pytest.mark.parametrize("before", [1, 3])
+@pytest.mark.parametrize("bad", NO_REQUESTS.values(), ids=NO_REQUESTS)
+def test_what_is_no_request_does_not_take_the_answer_of_those_in_front(sender: Sender, bad: bytes, before: int) -> None:
+    with connect(sender) as connection:
+        connection.sendall(request() * before + bad)
+        answer = received(connection)
+
+    assert statuses(answer)[:-1] == [200] * before
+    assert statuses(answer)[-1] in {400, 431}
+
+
+def test_what_follows_a_request_that_closes_is_not_answered(sender: Sender) -> None:
+    with connect(sender) as connection:
+        connection.sendall(request(more=b"connection: close\r\n") + request() + b"garbage\r\n\r\n")
+
+        assert statuses(received(connection)) == [200]
+
+
+def test_a_refused_body_that_goes_wrong_has_no_second_answer(sender: Sender) -> None:
+    with connect(sender) as connection:
+        head = LINE + HOST + b"content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n"
+        send_apart(connection, head, b"zz\r\n")
+
+        assert statuses(received(connection)) == [415]
+
+
+def test_thousands_of_requests_that_wait_take_no_memory(deployed: Deployment, sender: Sender) -> None:
+    before = resident_bytes(deployed.ingress)
+    with connect(sender) as connection:
+        flood = threading.Thread(target=send_until_closed, args=(connection, GET_HEALTH * 10_000, 10), daemon=True)
+        flood.start()
+        answered, largest = 0, before
+        while answered < 20_000:
+            # An answer that is cut in two may be missed; there are enough of them.
+            answered += connection.recv(1 << 20).count(b"HTTP/1.1 ")
+            largest = max(largest, resident_bytes(deployed.ingress))
+    flood.join(30)
+
+    # Each waiting request would take some 3 kB: 100,000 of them 300 MB.
+    assert largest - before < 60_000_000
+
+
+def send_until_closed(connection: socket.socket, block: bytes, times: int) -> None:
+    try:
+        for _ in range(times):
+            connection.sendall(block)
+    except OSError:
+        pass
+
+
+def resident_bytes(service: Service) -> int:
+    return int(Path(f"/proc/{service.process.pid}/statm").read_text().split()[1]) * 4096
+
+
+# A connection between two requests.
+
+
+def test_a_connection_may_rest_as_long_as_the_setting_says_and_no_longer(sender: Sender) -> None:
+    with connect(sender) as connection:
+        connection.sendall(GET_HEALTH)
+        answers(connection, 1)
+        assert is_silent(connection, KEEP_ALIVE_SECONDS - 1)
+        connection.sendall(GET_HEALTH)
+        assert statuses(answers(connection, 1)) == [200]
+
+        wait_for(lambda: not is_silent(connection, 0), "the end of the connection", KEEP_ALIVE_SECONDS + 5)
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("crumb", [b"\r\n", b"\r", b"\r\n\r\n\r\n"], ids=repr)
+def test_an_empty_line_after_an_answer_does_not_hold_the_connection_for_ever(sender: Sender, crumb: bytes) -> None:
+    with connect(sender) as connection:
+        connection.sendall(GET_HEALTH)
+        answers(connection, 1)
+        connection.sendall(crumb)
+
+        wait_for(lambda: not is_silent(connection, 0), "the end of the connection", KEEP_ALIVE_SECONDS + 5)
+
+
+def test_a_refused_body_that_came_whole_does_not_hold_the_connection_for_ever(sender: Sender) -> None:
+    with connect(sender) as connection:
+        connection.sendall(TOO_LARGE)
+        assert statuses(answers(connection, 1)) == [413]
+        connection.sendall(b"x" * 300_000)
+        connection.sendall(GET_HEALTH)
+        assert statuses(answers(connection, 1)) == [200], "the connection goes on where the body ends"
+
+        wait_for(lambda: not is_silent(connection, 0), "the end of the connection", KEEP_ALIVE_SECONDS + 5)
+
+
+def test_a_refused_body_that_does_not_come_is_not_waited_for(sender: Sender) -> None:
+    with connect(sender) as connection:
+        connection.sendall(TOO_LARGE)
+        answers(connection, 1)
+
+        wait_for(lambda: not is_silent(connection, 0), "the end of the connection", LINGER_SECONDS + 5)
+
+
+# Chunks and trailers that are larger than what they carry.
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [b"0\r\nx: " + b"y" * 100_000, b"0\r\n" + b"x: y\r\n" * 20_000, (b"1;" + b"y" * 12_000 + b"\r\nx\r\n") * 8],
+    ids=["one huge trailer", "many trailers", "chunk extensions"],
+)
+def test_chunks_and_trailers_are_bounded(sender: Sender, flood: bytes) -> None:
+    with connect(sender) as connection:
+        connection.sendall(LINE + HOST + b"transfer-encoding: chunked\r\n\r\n" + flood)
+        answer = received(connection)
+
+    assert statuses(answer) == [400]
+    assert b"application/problem+json" in answer
+
+
+def test_the_smallest_chunks_are_taken(sender: Sender) -> None:
+    body = encode(bought())
+    whole = request(body).replace(b"content-length: %d" % len(body), b"transfer-encoding: chunked")
+    chunks = b"".join(b"0001;a=b\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    with connect(sender) as connection:
+        connection.sendall(whole.removesuffix(body) + chunks)
+
+        assert statuses(answers(connection, 1)) == [200]
