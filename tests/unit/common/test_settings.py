@@ -28,6 +28,7 @@ REFUSED = {
     "WEBHOOK_TOLERANCE_SECONDS": ("0", "-1", "5m", "nan", "inf"),
     "WEBHOOK_MAX_BODY_BYTES": ("0", "-1", "256k"),
     "INGRESS_PORT": ("0", "65536", "-1", "http"),
+    "INGRESS_KEEP_ALIVE_SECONDS": ("0", "-1", "1m", "nan", "inf"),
     "PUBLISH_DEADLINE_SECONDS": ("0", "-1", "5s", "nan", "inf"),
     "WEBHOOK_READ_TIMEOUT_SECONDS": ("0", "-1", "10s", "nan", "inf"),
     "MAX_CONNECTIONS": ("0", "-1", "many"),
