@@ -26,13 +26,15 @@ $(READY): pyproject.toml deploy/requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+SIMULATION = $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
 demo: export BROKER ?= embedded
-demo: $(READY) ## Run the whole path on the embedded stack and check every balance
-	@$(BIN)/python -m deploy.local.demo
+demo: $(READY) ## Run the whole path on the embedded stack and check every balance (COUNT=, SEED=)
+	@$(BIN)/python -m deploy.local.demo $(SIMULATION)
 
 up: export BROKER ?= embedded
-up: $(READY) ## Start the same and stay, until Ctrl-C
-	@$(BIN)/python -m deploy.local.demo --stay
+up: $(READY) ## Start the same, with its traffic (COUNT=0: empty), and stay until Ctrl-C
+	@$(BIN)/python -m deploy.local.demo --stay $(SIMULATION)
 
 test: $(READY) ## Run the tests on a real broker and a real Postgres, which they start
 	@$(PYTEST) $(TESTS)

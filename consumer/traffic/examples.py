@@ -250,7 +250,7 @@ def documented(truth: Truth) -> list[Webhook]:
     """Give the documents' examples in their documented order, and enter their outcome into ``truth``."""
     truth.definitions["60c921a917bda93f5c896bf4", True] = DefinitionTruth(events=2, deleted=True)
     truth.definitions["5f3e98216501256cff449715", False] = DefinitionTruth(events=1)
-    truth.certificates[CERTIFICATE_ID, True] = CertificateTruth(2_750_000, face_value=4_000_000, events=2)
+    truth.certificates[CERTIFICATE_ID, True] = CertificateTruth(2_750_000, 4_000_000, "CAD", events=2)
     truth.posts[Kind.EVENT] += len(EXAMPLES)
     # JSON.stringify writes no white space: what is signed and posted is the compact form of the documents.
     return [Webhook(Kind.EVENT, msgspec.json.format(example.encode(), indent=-1), arrival=0.0) for example in EXAMPLES]

@@ -13,6 +13,7 @@ from consumer.traffic.world import Account, Agency, Location, Person
 # An entity's changes lie at least this many seconds apart: `created`, in whole seconds, orders them too.
 STEP = 2.0
 NULL_DATE = {"value": 0, "offset": 0}
+PAR = 100  # percent: the rate of a currency to itself
 CHANNELS = {"websales": True, "backoffice": True, "agency-websales": False, "agency-backoffice": True}
 
 
@@ -63,6 +64,10 @@ class Certificate(Struct):
     omitted: tuple[str, ...]  # optional fields that this certificate's payloads lack
     transactions_paid: list[str]
     place: int = 0  # among the open certificates
+
+    @property
+    def is_shown_in_its_currency(self) -> bool:
+        return self.display_currency[2] == PAR
 
 
 class Shift(Struct, frozen=True):
@@ -180,8 +185,8 @@ def certificate_data(certificate: Certificate, shift: Shift) -> dict[str, Any]:
         "updatedAt": bz_date(certificate.changed_at, offset),
         # JSON.stringify writes a float without a fraction as an integer.
         "displayCurrency": {
-            "buy": 1 if rate == 100 else rate / 100,  # noqa: PLR2004
-            "sell": 1 if rate == 100 else rate / 100,  # noqa: PLR2004
+            "buy": 1 if rate == PAR else rate / 100,
+            "sell": 1 if rate == PAR else rate / 100,
             "isocode": isocode,
             "symbol": symbol,
         },

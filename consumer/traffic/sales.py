@@ -91,7 +91,9 @@ class Sales:
         twin = replace(original, livemode=False, face_value=face_value, balance=face_value, transactions_paid=[])
         twin.changed_at = max(now, twin.changed_at + STEP)
         self._test_twins[twin.certificate_id] = twin
-        self._truth.certificates[twin.certificate_id, False] = CertificateTruth(face_value, face_value)
+        self._truth.certificates[twin.certificate_id, False] = CertificateTruth(
+            face_value, face_value, twin.account.currency
+        )
         return self._emit(CREATED, twin)
 
     def pretend(self, now: float, changed: Mapping[str, object]) -> Event:
@@ -121,6 +123,8 @@ class Sales:
         truth.balance = certificate.balance
         truth.events += 1
         shift = self._shift(certificate.account, certificate.changed_at)
+        if name == CREATED and (certificate.is_shown_in_its_currency or shift.location.names_currency):
+            truth.currency_told = True
         emitted = self._chance.emitted_after(certificate.changed_at)
         data = certificate_data(certificate, shift)
         return Event(self._chance.uuid(), name, certificate.livemode, emitted, data)
@@ -156,7 +160,11 @@ class Sales:
         )
         self._open[certificate.livemode].append(certificate)
         self._truth.certificates[certificate.certificate_id, certificate.livemode] = CertificateTruth(
-            certificate.balance, certificate.face_value, purchase_sent=purchase_sent
+            certificate.balance,
+            certificate.face_value,
+            account.currency,
+            purchase_sent=purchase_sent,
+            currency_told=account.names_currency and purchase_sent,
         )
         return certificate
 

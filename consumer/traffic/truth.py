@@ -11,12 +11,14 @@ Key = tuple[str, bool]  # entity id, livemode
 
 
 class CertificateTruth(msgspec.Struct):
-    """A certificate after its last event. Money in 1/100000 of the currency unit."""
+    """A certificate after its last event. Money in 1/100000 of the unit of ``currency``."""
 
     balance: int
     face_value: int
+    currency: str
     events: int = 0  # distinct events sent
     purchase_sent: bool = True  # False: bought before the subscription began, so no event tells the face value
+    currency_told: bool = True  # whether its purchase, or its definition, tells the currency
 
 
 class DefinitionTruth(msgspec.Struct):

@@ -13,6 +13,10 @@ class Location(Struct, frozen=True):
     payload: dict[str, Any]
     offset: int
 
+    @property
+    def names_currency(self) -> bool:
+        return "primaryCurrencyCode" in self.payload
+
 
 class Agency(Struct, frozen=True):
     agency_id: str

@@ -1,8 +1,8 @@
 """`python -m deploy.local.demo`: a signed webhook becomes a balance in a report, on this machine, right now.
 
 Starts everything, plays the sender, waits until all of it is applied, shows the reports, and compares every
-balance with what the simulator knows. Exit 0 only if all agree, 130 after Ctrl-C. With `--stay` it starts
-everything and waits for Ctrl-C.
+balance with what the simulator knows. Exit 0 only if all agree, 130 after Ctrl-C. With `--stay` it says how to use
+what is running, and waits for Ctrl-C, which is the way to end it: exit 0.
 """
 
 import argparse
@@ -20,16 +20,16 @@ from rich.console import Console
 
 from consumer.traffic import Truth
 from consumer.traffic.simulate import SimulationError, Summary, simulate
-from deploy.local.comparison import Comparison, compare
+from deploy.local.comparison import Comparison, Liability, compare, liabilities
 from deploy.local.processes import StackError
 from deploy.local.reports import print_metrics, print_reports, scrape, terminal, total
 from deploy.local.services import Giftledger, Service, giftledger
 from deploy.local.stack import Stack
 from deploy.local.usage import usage
+from deploy.local.verdict import verdict
 from deploy.local.waiting import free_port
 
 APPLIED_SECONDS = 60
-SHOWN_DIFFERENCES = 10
 
 
 class Running(NamedTuple):
@@ -47,7 +47,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     console = terminal()
     try:
-        agrees = stay(console) if arguments.stay else demo(console, arguments.count, arguments.seed)
+        agrees = (stay if arguments.stay else demo)(console, arguments.count, arguments.seed)
     except KeyboardInterrupt:
         sys.exit(130)
     except (StackError, SimulationError, OSError) as error:  # OSError: what we talk to is gone
@@ -59,21 +59,20 @@ def demo(console: Console, count: int, seed: int) -> bool:
     """Run the demo; answer whether everything agrees."""
     started = time.monotonic()
     with running(console) as system:
-        with step(console, f"Posted the documents' examples and a simulated day of {count:,} webhooks"):
-            summary, truth = play_sender(system, count, seed)
-        with suppress(TimeoutError), step(console, "Everything acknowledged is applied or dead-lettered"):
-            wait_until_applied(console, system, truth)  # the comparison tells what is missing after a timeout
-        comparisons = asyncio.run(report(console, system, truth))
+        summary, truth = play_sender(console, system, count, seed)
+        comparisons, outstanding = asyncio.run(report(console, system, truth))
         with step(console, "Stopped ingress and worker"):
             system.commands.stop()
-    agrees = verdict(console, summary, truth, comparisons)
+    agrees = verdict(console, summary, truth, comparisons, outstanding)
     console.print(f"The demo took {time.monotonic() - started:.1f} s.")
     return agrees
 
 
-def stay(console: Console) -> bool:
-    """Start everything, say how to use it, and wait for Ctrl-C."""
+def stay(console: Console, count: int, seed: int) -> bool:
+    """Start everything, fill it, say how to use it, and wait for Ctrl-C."""
     with running(console) as system:
+        if count:
+            play_sender(console, system, count, seed)
         urls = {
             "url": system.url,
             "ingress": system.ingress.metrics_url,
@@ -105,18 +104,22 @@ def running(console: Console) -> Iterator[Running]:
         yield Running(commands, ingress, worker, f"http://127.0.0.1:{port}")
 
 
-def play_sender(system: Running, count: int, seed: int) -> tuple[Summary, Truth]:
-    """Post the traffic of yesterday. Raises SimulationError."""
+def play_sender(console: Console, system: Running, count: int, seed: int) -> tuple[Summary, Truth]:
+    """Post the traffic of yesterday, and wait until it is applied. Raises SimulationError."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return asyncio.run(
-        simulate(
-            url=system.url,
-            secret=system.commands.secret,
-            count=count,
-            seed=seed,
-            start=midnight - timedelta(days=1),
+    with step(console, f"Posted the documents' examples and a simulated day of {count:,} webhooks"):
+        summary, truth = asyncio.run(
+            simulate(
+                url=system.url,
+                secret=system.commands.secret,
+                count=count,
+                seed=seed,
+                start=midnight - timedelta(days=1),
+            )
         )
-    )
+    with suppress(TimeoutError), step(console, "Everything acknowledged is applied or dead-lettered"):
+        wait_until_applied(console, system, truth)  # the comparison tells what is missing after a timeout
+    return summary, truth
 
 
 def wait_until_applied(console: Console, system: Running, truth: Truth) -> None:
@@ -151,38 +154,15 @@ async def _attempts_in_ledger(url: str) -> int:
         await database.close()
 
 
-async def report(console: Console, system: Running, truth: Truth) -> list[Comparison]:
+async def report(console: Console, system: Running, truth: Truth) -> tuple[list[Comparison], list[Liability]]:
     """Print the reporting views and the metrics; compare the database with the truth."""
     database = await asyncpg.connect(system.commands.environment["DATABASE_URL"])
     try:
         await print_reports(console, database)
         print_metrics(console, [*scrape(system.ingress.metrics_url), *scrape(system.worker.metrics_url)])
-        return await compare(database, truth)
+        return await compare(database, truth), await liabilities(database, truth)
     finally:
         await database.close()
-
-
-def verdict(console: Console, summary: Summary, truth: Truth, comparisons: list[Comparison]) -> bool:
-    """Say what agrees and what does not, the first differences of each kind; answer whether all does."""
-    posts, answers = truth.posts.total(), dict(sorted(summary.statuses.items()))
-    console.print(
-        f"{posts - summary.mismatched:,} of {posts:,} POSTs were answered as expected: {answers}; "
-        f"{truth.duplicates} duplicates, {truth.resends} resends, {truth.unrouted} unrouted, "
-        f"{truth.dead_lettered} dead-lettered; {posts / summary.seconds:,.0f} POSTs a second",
-        soft_wrap=True,
-    )
-    differences = [f"{mismatch}" for mismatch in summary.mismatches]
-    for compared in comparisons:
-        style = "bold green" if compared.agrees else "bold red"
-        console.print(
-            f"{compared.agreeing:,} of {compared.total:,} {compared.what} agree with the simulator"
-            f"{' to the unit' if compared.is_money else ''}",
-            style=style,
-        )
-        differences += compared.differences[:SHOWN_DIFFERENCES]
-    for difference in differences:
-        console.print(f"  {difference}", style="red", markup=False)
-    return not differences
 
 
 @contextmanager

@@ -50,6 +50,11 @@ def find_programs(folder: Path | None, copies: Path) -> Programs:
     return Programs(folder, version[0], (nobody.pw_uid, nobody.pw_gid))
 
 
+def find_psql() -> Path:
+    """Return the wheel's psql, for who has none. Raises StackError without the wheel."""
+    return _wheel() / "psql"
+
+
 def installed_folder() -> str:
     """Return the newest of Debian's. Raises StackError where there is none."""
     folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]

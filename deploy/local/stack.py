@@ -72,8 +72,9 @@ class Stack:
             users = self._security.users if self._security else None
             self.kafka, why_kafka = choose_broker(self.folder, self._choice, self._kafka_properties, users)
             sys.stderr.write(
-                f"local stack: {self.kafka.name} ({why_kafka}), {self.postgres.name} ({why_postgres}), "
-                f"files in {self.folder}\n"
+                f"local stack: {self.kafka.name} ({why_kafka})\n"
+                f"             {self.postgres.name} ({why_postgres})\n"
+                f"             files in {self.folder}\n"
             )
             ways_down.callback(self.postgres.stop)
             ways_down.callback(self.kafka.stop)

@@ -1,6 +1,8 @@
 """The demo's comparison: what is wrong, missing or too much does not agree, and is named."""
 
-from deploy.local.comparison import compare_values
+from consumer.traffic import Truth
+from consumer.traffic.truth import CertificateTruth
+from deploy.local.comparison import compare_currencies, compare_values
 
 
 def test_equal_values_agree() -> None:
@@ -22,3 +24,16 @@ def test_wrong_missing_and_surplus_values_are_named() -> None:
 
 def test_an_unknown_entity_differs_from_one_that_is_false() -> None:
     assert not compare_values("definitions", {}, {("a", True): False}).agrees
+
+
+def test_a_currency_may_be_unspecified_only_where_nothing_told_it() -> None:
+    told, untold = CertificateTruth(1, 1, "CAD"), CertificateTruth(1, 1, "CAD", currency_told=False)
+    truth = Truth(certificates={("told", True): told, ("untold", True): untold, ("test", False): told})
+    right = {("told", True): "CAD", ("untold", True): "unspecified"}
+    assert compare_currencies(right, truth).agrees
+    assert compare_currencies(right | {("untold", True): "CAD"}, truth).agrees
+    wrong = right | {("told", True): "unspecified", ("untold", True): "USD"}
+    assert compare_currencies(wrong, truth).differences == [
+        "currencies: told (live) should be CAD, is unspecified",
+        "currencies: untold (live) should be CAD, is USD",
+    ]

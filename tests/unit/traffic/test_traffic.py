@@ -164,6 +164,23 @@ def test_the_purchase_says_the_face_value_where_one_was_sent(story: Story) -> No
     assert any(not certificate.purchase_sent for _, certificate in certificates)
 
 
+def test_the_currency_is_told_where_the_purchase_or_the_definition_names_it(story: Story) -> None:
+    named: dict[Key, set[str]] = {}
+    ours = [payload for payload in payloads(story.webhooks) if "certDefId" in payload["data"]]
+    definitions = {entity(p)[0]: p["data"].get("currencyCode") for p in payloads(story.webhooks) if "name" in p["data"]}
+    for payload in ours:
+        data, shown = payload["data"], payload["data"]["displayCurrency"]
+        by_purchase = {
+            data["shiftLocation"].get("primaryCurrencyCode"),
+            shown["isocode"] if shown["buy"] == 1 else None,
+        }
+        purchase = by_purchase if payload["event"] == "giftcertificate.created" else set()
+        named.setdefault(entity(payload), set()).update({definitions.get(data["certDefId"]), *purchase} - {None, ""})
+    truth = story.truth.certificates
+    assert named == {key: {truth[key].currency} if truth[key].currency_told else set() for key in named}
+    assert {certificate.currency_told for certificate in truth.values()} == {True, False}
+
+
 def test_events_attempts_duplicates_and_resends_are_counted_as_sent(story: Story) -> None:
     sent, truth = payloads(story.webhooks), story.truth
     events = {(entity(payload), payload["id"]) for payload in sent}

@@ -1,0 +1,110 @@
+"""`make demo` and `make up` as a newcomer meets them: on a terminal of 80 columns, ended by Ctrl-C, pasted from."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local.waiting import wait_for
+from tests.terminal import COLUMNS, CONTROL_C, ROWS, Terminal
+
+ROOT = Path(__file__).parents[2]
+VENV = Path(sys.executable).parents[1]
+# What a newcomer does not have: a stack of their own, and the virtual environment on the path.
+THEIRS = {"KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL"}
+COUNT = 400
+
+Make = Callable[..., AbstractContextManager[Terminal]]
+
+
+@pytest.fixture
+def files() -> Iterator[Path]:
+    """Give the folder for temporary files: a short name, and Postgres, nobody where we are root, may enter it."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture
+def environment(files: Path) -> dict[str, str]:
+    path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if Path(part) != VENV / "bin")
+    kept = {name: value for name, value in os.environ.items() if name not in THEIRS}
+    return {**kept, "PATH": path, "TMPDIR": str(files), "BROKER": "embedded"}
+
+
+@pytest.fixture
+def make(environment: dict[str, str]) -> Make:
+    @contextmanager
+    def run(target: str) -> Iterator[Terminal]:
+        ready = f"{VENV}/.ready"  # old: this test sets nothing up
+        with Terminal(["make", target, f"COUNT={COUNT}", f"VENV={VENV}", "-o", ready], environment, ROOT) as terminal:
+            yield terminal
+
+    return run
+
+
+def leaves_nothing(terminal: Terminal, files: Path) -> bool:
+    """Say whether all processes and files are gone; the child is waited for."""
+    terminal.child.wait(30)
+    wait_for(lambda: terminal.processes() == [], f"the end of {terminal.processes()}", 20)
+    wait_for(lambda: list(files.iterdir()) == [], f"the end of {list(files.iterdir())}", 20)
+    return True
+
+
+def test_the_demo_fits_a_terminal_and_ends_with_its_verdict_and_a_next_step(make: Make, files: Path) -> None:
+    with make("demo") as terminal:
+        terminal.wait_for("The demo took")
+        assert leaves_nothing(terminal, files)
+        lines = terminal.text.splitlines()
+
+    assert terminal.child.returncode == 0, terminal.text
+    assert [line for line in lines if len(line.rpartition("\r")[2]) > COLUMNS] == []
+    last = "\n".join(lines[-ROWS:])
+    assert "Everything agrees with the simulator." in last
+    assert "make up" in last
+    for currency in ("CAD", "EUR", "MXN", "USD"):
+        assert re.search(rf"^{currency} +([\d,.]+) +\1 +✓ *$", terminal.text, re.MULTILINE), currency
+    # Whole identifiers, of certificates, definitions and accounts.
+    assert len(re.findall(r"^[0-9a-f]{24}\b", terminal.text, re.MULTILINE)) > 10
+
+
+@pytest.mark.parametrize("moment", ["local stack:", "✓ giftledger migrate", "✓ giftledger ingress", "Posting webhooks"])
+def test_the_demo_leaves_nothing_after_control_c(make: Make, files: Path, moment: str) -> None:
+    with make("demo") as terminal:
+        terminal.wait_for(moment)
+        terminal.type(CONTROL_C)
+        assert leaves_nothing(terminal, files)
+    assert terminal.child.returncode != 0
+    assert "Traceback" not in terminal.text
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh"])
+def test_the_lines_of_make_up_work_when_pasted_and_control_c_leaves_nothing(
+    make: Make, environment: dict[str, str], files: Path, shell: str
+) -> None:
+    program = shutil.which(shell)
+    if not program:
+        pytest.skip(f"no {shell}")
+    with make("up") as terminal:
+        terminal.wait_for("Ctrl-C stops everything")
+        lines = terminal.text.splitlines()
+        first = next(number for number, line in enumerate(lines) if line.startswith(". "))
+        pasted = "\n".join([*lines[first : first + 3], "giftledger check"])
+        done = subprocess.run(  # noqa: S603 - what was printed
+            [program], input=pasted, capture_output=True, text=True, env=environment, cwd="/", timeout=120, check=False
+        )
+        shown = done.stdout
+        terminal.type(CONTROL_C)
+        assert leaves_nothing(terminal, files)
+    assert "200 OK" in shown
+    assert '"attempt-by-hand"' in shown
+    assert re.search(r"52a377ec430c7d4e220001fc \| CAD +\| +15\.00000$", shown, re.MULTILINE), shown + done.stderr
+    assert re.search(r"^ok +schema: ", shown, re.MULTILINE), shown + done.stderr
+    assert "Traceback" not in terminal.text + shown + done.stderr
