@@ -67,6 +67,9 @@ dead_letters_window = Gauge(
     "Dead letters among the last 1,000 records: past DEAD_LETTER_MAX_COUNT and DEAD_LETTER_MAX_RATIO the worker stops.",
 )
 consumer_lag = Gauge("giftcert_consumer_lag_messages", "Records not yet done.", ["topic", "partition"])
+consumer_deferred = Gauge(
+    "giftcert_consumer_deferred_messages", "Records that wait because somebody holds their rows locked; others go on."
+)
 consumer_assigned_partitions = Gauge("giftcert_consumer_assigned_partitions", "Partitions held.", ["topic"])
 consumer_rebalances = Counter("giftcert_consumer_rebalances", "Assignments received.")
 consumer_last_poll = Gauge("giftcert_consumer_last_poll_timestamp_seconds", "When the worker last polled Kafka.")

@@ -84,6 +84,7 @@ def consumer_options(settings: Settings) -> dict[str, Any]:
     session = settings.kafka_session_timeout_ms
     return reader_options(settings) | {
         "group_id": settings.kafka_group_id,
+        "metadata_max_age_ms": int(settings.kafka_metadata_max_age_seconds * 1000),
         "session_timeout_ms": session,
         # A member learns of a rebalance by its next heartbeat: until then all others wait.
         "heartbeat_interval_ms": max(session // 10, 100),

@@ -23,7 +23,7 @@ def statement(name: str) -> str:
     return (files("sql") / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def pool(settings: Settings, *, size: int = 4) -> Pool:
+def pool(settings: Settings, *, size: int = 6) -> Pool:
     """Make the pool, not yet connected: ``async with`` connects at once, so that a wrong setting shows at start."""
     return asyncpg.create_pool(
         settings.database,
@@ -38,6 +38,8 @@ def pool(settings: Settings, *, size: int = 4) -> Pool:
             "application_name": "giftledger",
             # Statements name no schema: a rebuild works with them on tables of its own.
             "search_path": SCHEMA,
+            # A lock is waited for as long as a statement may take, whatever the role's own setting is.
+            "lock_timeout": "0",
             "statement_timeout": str(int(settings.database_timeout_seconds * 1000)),
             # A worker that is cut off or frozen in the middle of a transaction holds locks on the very rows that the
             # next owner of its partitions must write; the server would learn of it by TCP, in two hours.

@@ -99,6 +99,7 @@ class Group:
         self._early = Batch(0, [])
         self._taken = Batch(0, [])
         self._uncommitted: dict[TopicPartition, int] = {}
+        self._deferred: dict[TopicPartition, set[int]] = {}
         self._committing: asyncio.Task[None] | None = None
 
     async def join(self) -> None:
@@ -209,19 +210,37 @@ class Group:
     def _begin(self, records: Sequence[Record]) -> None:
         following = dict(self.progress)
         for record in records:
-            partition = TopicPartition(record.topic, record.partition)
+            partition = _partition(record)
             if record.offset > following.get(partition, record.offset):
                 # A reset to the earliest offset: retention, or a broker that lost its log, took them before we did.
                 log.error("records are missing", topic=record.topic, partition=record.partition, before=record.offset)
             following[partition] = record.offset + 1
             self.progress.setdefault(partition, record.offset)
 
-    def done(self, records: Sequence[Record]) -> None:
-        """Note what is in the database or in the dead-letter topic; committing is next."""
+    def done(self, records: Sequence[Record], deferred: Sequence[Record] = ()) -> None:
+        """Note what is in the database or in the dead-letter topic, but for those deferred; committing is next."""
         if self._held.revocations == self.revocations:
-            offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
-            self._uncommitted |= offsets
+            for record in deferred:
+                self._deferred.setdefault(_partition(record), set()).add(record.offset)
+            offsets = {_partition(record): record.offset + 1 for record in records}
             self.progress |= offsets
+            self._uncommitted |= {partition: self._settled(partition) for partition in offsets}
+
+    def settle(self, deferred: Sequence[Record]) -> None:
+        """Note what was deferred and is done now, unless its partition has been revoked."""
+        for record in deferred:
+            partition = _partition(record)
+            if partition in self._deferred:
+                self._deferred[partition].discard(record.offset)
+                self._uncommitted[partition] = self._settled(partition)
+
+    def deferred(self, partition: TopicPartition) -> int:
+        """Say how far the settled offset of a partition is behind its progress."""
+        return self.progress[partition] - self._settled(partition) if partition in self.progress else 0
+
+    def _settled(self, partition: TopicPartition) -> int:
+        """Give the offset up to which all is done: what was deferred comes again to whoever has the partition next."""
+        return min(self._deferred.get(partition) or {self.progress[partition]})
 
     def commit_beside(self) -> None:
         """Commit what is done beside the next batch, one commit at a time. Raises what no retry can cure."""
@@ -270,6 +289,7 @@ class Group:
         self.settled = False
         self.progress.clear()
         self._uncommitted.clear()
+        self._deferred.clear()
 
     def assigned(self, partitions: set[TopicPartition]) -> None:
         """Show what the new assignment is."""
@@ -281,6 +301,10 @@ class Group:
             count = sum(partition.topic.endswith(f".{family.topic}") for partition in partitions)
             metrics.consumer_assigned_partitions.labels(family.topic).set(count)
         log.info("partitions assigned", count=len(partitions))
+
+
+def _partition(record: Record) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc]

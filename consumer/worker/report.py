@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -15,24 +16,27 @@ from schemas.registry import Malformed
 log = structlog.get_logger()
 
 
-def report(
-    records: Sequence[Record],
-    decoded: Sequence[Event | Malformed],
-    results: Sequence[Outcome | Exception],
-    seconds: float,
-) -> None:
+class Done(NamedTuple):
+    """A record that is done with: what it was decoded to, and what became of it."""
+
+    record: Record
+    decoded: Event | Malformed
+    result: Outcome | Exception
+
+
+def report(batch: Sequence[Done], seconds: float) -> None:
     """Count a batch that took so many seconds, and log it."""
     now = time.time()
     counts: Counter[tuple[str, str]] = Counter()
     ages: dict[str, list[float]] = {}
     changed: set[str] = set()
-    for record, event, result in zip(records, decoded, results, strict=True):
+    for record, event, result in batch:
         counts[record.topic, "dead_lettered" if isinstance(result, Exception) else result] += 1
         if isinstance(event, Event):
             ages.setdefault(record.topic, []).append(max(0.0, now - event.received_at.timestamp()))
             if result is Outcome.APPLIED:
                 changed.add(event.entity.family.name)
-    metrics.batch_size.observe(len(records))
+    metrics.batch_size.observe(len(batch))
     outcomes: Counter[str] = Counter()
     for (topic, outcome), count in counts.items():
         outcomes[outcome] += count
@@ -43,4 +47,10 @@ def report(
         metrics.observe_all(metrics.event_age.labels(topic), of_topic)
     for entity in changed:
         metrics.projection_last_applied.labels(entity).set(now)
-    log.info("batch applied", records=len(records), seconds=round(seconds, 4), **outcomes, **traced(records))
+    log.info(
+        "batch applied",
+        records=len(batch),
+        seconds=round(seconds, 4),
+        **outcomes,
+        **traced([one.record for one in batch]),
+    )

@@ -92,7 +92,8 @@ async def watch(group: Group, retry: Retry, pool: Pool, limit: float) -> None:
         now = await _look(group, retry)
         if now is not None and group.consumer.assignment():
             for partition, count in now.behind.items():
-                metrics.consumer_lag.labels(partition.topic, partition.partition).set(count)
+                waiting = count + group.deferred(partition)
+                metrics.consumer_lag.labels(partition.topic, partition.partition).set(waiting)
         excused = now is None or retry.waiting_for is not None or not any(now.behind.values())
         if excused or before is None or now is None or now[1:] != before[1:]:
             still = 0.0

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from consumer.common import metrics
 from consumer.common.bounds import pause, running, together, within
 from consumer.common.diagnosis import diagnose_database
-from consumer.common.errors import Fatal, Verdict, database_verdict
+from consumer.common.errors import Fatal, Unavailable, Verdict, database_verdict
 from consumer.common.service import admin_app, serving
 from consumer.common.settings import Settings
 from consumer.kafka.options import consumer_options
@@ -30,10 +30,12 @@ from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
 from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters, Refusal
 from consumer.worker.decode import decode
+from consumer.worker.deferred import Deferred, DeferredEvents
 from consumer.worker.group import Group, Moved, Stopped
-from consumer.worker.report import report
+from consumer.worker.report import Done, report
 from consumer.worker.report_metrics import watch_reports
 from consumer.worker.retry import Retry
+from consumer.worker.row_locks import RowLocked, RowLocks
 from consumer.worker.shards import join, split
 from consumer.worker.watchdog import Heartbeat, watch
 from schemas.certificates import CERTIFICATES
@@ -58,6 +60,10 @@ class Ahead(NamedTuple):
     decoded: Sequence[Event | Malformed] = ()
 
 
+class StillLocked(Exception):
+    """The row that deferred events wait for is locked still."""
+
+
 class Worker:
     """What a batch goes through."""
 
@@ -69,12 +75,17 @@ class Worker:
         self.limit = DeadLetterLimit(settings)
         self.transaction_seconds = TRANSACTION_TIMEOUTS * settings.database_timeout_seconds
         self.ahead = Ahead()
+        self.row_locks = RowLocks(pool)
+        self.deferred = DeferredEvents(group)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop. Raises what no retry can cure."""
         while not stop.is_set():
             try:
-                if records := await self.group.fetch(POLL_SECONDS):
+                if self.deferred.is_full:
+                    await self.group.stay(POLL_SECONDS)
+                    self.group.go_on()
+                elif records := await self.group.fetch(POLL_SECONDS):
                     await self.process(records)
             except (Stopped, Moved) as reason:
                 log.info("batch abandoned", reason=type(reason).__name__.lower())
@@ -85,29 +96,39 @@ class Worker:
         started = time.monotonic()
         ahead, self.ahead = self.ahead, Ahead()
         decoded = ahead.decoded if records is ahead.records else await _decoded(records)
-        events = [event for event in decoded if isinstance(event, Event)]
         self.limit.note(
             [
                 Refusal.of(record, one) if isinstance(one, Malformed) else None
                 for record, one in zip(records, decoded, strict=True)
             ]
         )
-
-        applied = iter(await self._apply_all(events))
-        results = [next(applied) if isinstance(event, Event) else event for event in decoded]
-
-        letters = [
-            DeadLetter(record, DECODE if isinstance(result, Malformed) else APPLY, result)
-            for record, result in zip(records, results, strict=True)
-            if isinstance(result, Exception)
+        done = [
+            Done(record, one, result)
+            for record, one, result in zip(records, decoded, await self._results(decoded), strict=True)
         ]
-        if letters:
+        locked = [one for one in done if isinstance(one.result, RowLocked)]
+        settled = [one for one in done if not isinstance(one.result, RowLocked)] if locked else done
+        if letters := _dead_letters(settled):
             await self.retry.run("dead_letter", lambda: self.dead_letters.publish(letters))
-        self.group.done(records)
-        report(records, decoded, results, time.monotonic() - started)
+        self.group.done(records, [one.record for one in locked])
+        self.deferred.defer(locked)
+        report(settled, time.monotonic() - started)
+
+    async def _results(self, decoded: Sequence[Event | Malformed]) -> Sequence[Outcome | Exception]:
+        """Apply what can be: not what cannot be read, nor what waits for a row that is known to be locked."""
+        results: list[Outcome | Exception | None] = [
+            one if isinstance(one, Malformed) else RowLocked() if self.deferred.holds(one.entity) else None
+            for one in decoded
+        ]
+        events = [
+            one for one, result in zip(decoded, results, strict=True) if isinstance(one, Event) and result is None
+        ]
+        applied = iter(await self._apply_all(events))
+        return [next(applied) if result is None else result for result in results]
 
     async def _apply_all(self, events: Sequence[Event]) -> Sequence[Outcome | Exception]:
         """Apply a batch, and decode the next one while Postgres works on it."""
+        self.row_locks.begin_batch()
         async with running(self.read_ahead()) as (ahead,):
             shards = (bisect(shard, self.apply, self._refused) for shard in split(events))
             applied = join(events, await together(*shards))
@@ -118,14 +139,40 @@ class Worker:
         self.limit.note([Refusal.of(event, error)])
 
     async def apply(self, events: Sequence[Event]) -> Sequence[Outcome]:
-        """Apply events in one transaction, for as long as it takes. Raises what is no matter of time."""
+        """Apply events in one transaction, for as long as it takes. Raises what is no matter of time, and RowLocked."""
+        return await self.retry.run("apply", lambda: self._transaction(events))
 
-        async def once() -> Sequence[Outcome]:
-            async with self.pool.acquire(timeout=self.transaction_seconds) as connection:
-                with metrics.db_transaction_duration.labels("apply").time():
-                    return await self._in_time(connection, events)
+    async def _transaction(self, events: Sequence[Event]) -> Sequence[Outcome]:
+        async with self.pool.acquire(timeout=self.transaction_seconds) as connection:
+            with metrics.db_transaction_duration.labels("apply").time():
+                return await self._in_time(connection, events)
 
-        return await self.retry.run("apply", once)
+    async def settle_deferred(self, deferred: Sequence[Deferred]) -> bool:
+        """Try once more to apply events of one entity whose row was locked; tell whether they are done with.
+
+        Beside the stream: whatever else is in the way is the stream's to wait for.
+        """
+        started = time.monotonic()
+        try:
+            results = await bisect([one.event for one in deferred], self._whole, self._refused)
+            done = [Done(*one, result) for one, result in zip(deferred, results, strict=True)]
+            await self.dead_letters.publish(_dead_letters(done))
+        except (StillLocked, Unavailable):
+            return False
+        except Exception as error:
+            if database_verdict(error) is not Verdict.TRANSIENT:
+                raise
+            return False
+        self.group.settle([one.record for one in deferred])
+        report(done, time.monotonic() - started)
+        return True
+
+    async def _whole(self, events: Sequence[Event]) -> Sequence[Outcome]:
+        """Apply events that wait for the same row: where it is locked still, their halves would wait as well."""
+        try:
+            return await self._transaction(events)
+        except RowLocked:
+            raise StillLocked from None
 
     async def read_ahead(self) -> None:
         """Decode the next batch while Postgres works on this one."""
@@ -137,7 +184,7 @@ class Worker:
         """Cut a connection that nobody answers on: asyncpg would wait on it even to roll back."""
         alarm = asyncio.get_running_loop().call_later(self.transaction_seconds, connection.terminate)
         try:
-            return await apply(connection, events)
+            return await self.row_locks.unless_locked(connection, apply(connection, events))
         except asyncpg.InternalClientError:
             connection.terminate()  # what it is in the middle of nobody knows: not for the pool
             raise
@@ -156,6 +203,14 @@ async def _decoded(records: Sequence[Record]) -> list[Event | Malformed]:
         decoded += map(_event, records[start : start + DECODED_AT_ONCE])
         await asyncio.sleep(0)
     return decoded
+
+
+def _dead_letters(done: Sequence[Done]) -> list[DeadLetter]:
+    return [
+        DeadLetter(one.record, DECODE if isinstance(one.result, Malformed) else APPLY, one.result)
+        for one in done
+        if isinstance(one.result, Exception)
+    ]
 
 
 def _event(record: Record) -> Event | Malformed:
@@ -219,6 +274,7 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
         first = TopicPartition(settings.topic(CERTIFICATES.topic), 0)
         await _first_of(
             worker.run(life.stop),
+            worker.deferred.run(worker.settle_deferred),
             watch(group, worker.retry, connections, settings.worker_stall_seconds),
             watch_reports(connections, lambda: first in group.consumer.assignment(), lambda: group.behind),
         )

@@ -15,6 +15,7 @@ REFUSED = {
     "KAFKA_SASL_MECHANISM": ("GSSAPI",),
     "KAFKA_ENABLE_IDEMPOTENCE": ("maybe", "2"),
     "KAFKA_SESSION_TIMEOUT_MS": ("0", "-1", "10s"),
+    "KAFKA_METADATA_MAX_AGE_SECONDS": ("0", "-1", "inf", "nan"),
     "TOPIC_PARTITIONS": ("0", "-1", "many", "1.5"),
     "TOPIC_REPLICATION_FACTOR": ("0", "-1", "many"),
     "DATABASE_TIMEOUT_SECONDS": ("0", "-1", "long", "nan", "inf"),

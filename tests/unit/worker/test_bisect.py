@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from consumer.common.errors import Fatal
 from consumer.worker.bisect import bisect
+from consumer.worker.row_locks import RowLocked
 from schemas.events import Event, Outcome
 from tests.builders import bought, event
 
@@ -128,3 +129,17 @@ async def test_what_is_not_the_batch_s_fault_is_passed_on_at_once(error: Excepti
     with pytest.raises(type(error)):
         await isolated(database, 4)
     assert database.calls == 1
+
+
+async def test_an_event_whose_row_is_locked_stands_alone_and_is_refused_by_nobody() -> None:
+    locked = RowLocked([4711])
+
+    def never_told(_: Event, __: Exception) -> None:
+        raise AssertionError
+
+    results = await bisect(EVENTS[:8], Database({5}, locked).apply, never_told)
+
+    assert results[5] is locked
+    assert [result for result in results if result is not locked] == [Outcome.APPLIED, Outcome.STALE] * 2 + [
+        *(Outcome.APPLIED, Outcome.APPLIED, Outcome.STALE)
+    ]

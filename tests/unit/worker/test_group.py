@@ -125,6 +125,46 @@ async def test_what_is_committed_is_what_is_done_and_not_what_was_fetched() -> N
     assert consumer.committed == [{FIRST: 7}]
 
 
+async def test_a_deferred_record_holds_back_the_commit_of_its_partition_until_it_is_settled() -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5, 6, 7)
+
+    group.done(batch, deferred=[batch[1]])
+    await group.commit()
+    assert group.deferred(FIRST) == 2
+    group.settle([batch[1]])
+    await group.commit()
+
+    assert consumer.committed == [{FIRST: 6}, {FIRST: 8}]
+    assert group.deferred(FIRST) == 0
+
+
+async def test_what_comes_behind_a_deferred_record_misses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5, 6, 7)
+    group.done(batch, deferred=[batch[0]])
+    consumer.batches.append(records(8))
+
+    group.done(await group.fetch(0))
+    await group.commit()
+
+    assert consumer.committed == [{FIRST: 5}]
+    assert "records are missing" not in capsys.readouterr().out
+
+
+async def test_a_rebalance_forgets_what_was_deferred() -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5, 6, 7)
+    group.done(batch, deferred=[batch[0]])
+
+    group.revoked()
+    group.settle([batch[0]])
+    await group.commit()
+
+    assert consumer.committed == []
+    assert group.deferred(FIRST) == 0
+
+
 async def test_a_commit_that_hangs_has_a_bound_and_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COMMIT_TIMEOUT_SECONDS", 0.05)
     consumer = Consumer()

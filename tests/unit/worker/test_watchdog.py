@@ -66,7 +66,7 @@ class Scene:
 
     def __init__(self, *, mine: bool = True) -> None:
         self.consumer, self.pool = Consumer(mine=mine), Pool()
-        self.group = SimpleNamespace(consumer=self.consumer, progress={}, joined=True)
+        self.group = SimpleNamespace(consumer=self.consumer, progress={}, joined=True, deferred=lambda _: 0)
         self.retry = SimpleNamespace(waiting_for=None, completed=0)
 
     async def watch(self) -> None:
