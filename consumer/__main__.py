@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from consumer.common import log
 from consumer.common.errors import Fatal, Unavailable
-from consumer.common.settings import Settings, SettingsError, load
+from consumer.common.settings import Settings, SettingsError, load, not_settings
 from consumer.operate.options import Place, letter_filter
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
         try:
             settings = load()
             log.configure(settings)
+            log.name_unread(not_settings())
             main(settings, **options)
         except SettingsError as error:
             raise click.UsageError(str(error)) from None

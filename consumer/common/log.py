@@ -5,6 +5,7 @@ What is logged is chosen field by field: no bodies, no names, no e-mail addresse
 
 import logging
 import sys
+from collections.abc import Mapping
 
 import structlog
 
@@ -40,3 +41,9 @@ def configure(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def name_unread(names: Mapping[str, str | None]) -> None:
+    """Name what looks like a setting and is not read, with the setting that may be meant."""
+    for name, meant in names.items():
+        structlog.get_logger().warning("not a setting, and not read", name=name, meant=meant)

@@ -6,7 +6,6 @@ A secret may come from a file instead: ``DATABASE_URL_FILE=/run/secrets/database
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -14,35 +13,22 @@ from zoneinfo import available_timezones
 import msgspec
 from msgspec import Meta, Struct
 
+from consumer.common.environment import Pairs, Secret, SecretPairs, SettingsError, misspelt, pairs, read, secret
+
+__all__ = ["Pairs", "Secret", "SecretPairs", "Settings", "SettingsError", "load", "not_settings"]
+
 Port = Annotated[int, Meta(ge=1, le=65535)]
-PositiveInt = Annotated[int, Meta(ge=1)]
+# What fits the 32 bits that Kafka and Postgres have for such a number.
+PositiveInt = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 PositiveFloat = Annotated[float, Meta(gt=0, le=1e9)]  # finite: `inf` would switch a check off
+# Postgres counts in milliseconds, of 32 bits, and 0 of them are no bound at all.
+DatabaseSeconds = Annotated[float, Meta(ge=0.001, le=2_147_483)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 
 
-class SettingsError(Exception):
-    """A setting is missing or wrong; the message names it and the reason, never a secret's value."""
-
-
-class Secret:
-    """A string that shows itself to nobody who does not ask."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def reveal(self) -> str:
-        return self._value
-
-
-class Pairs(dict[str, str]):
-    """A setting of the form ``name=value,name=value``."""
-
-
-class SecretPairs(dict[str, Secret]):
-    """The same, where the values are secrets."""
+_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/;\[\]@]+)(:\d{1,5})?")
+# Kafka allows 249 characters in a topic's name, of which the longest family takes some.
+_TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
 class Settings(Struct, rename="upper", frozen=True, kw_only=True):
@@ -65,12 +51,12 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     topic_prefix: str = "giftcert"
     # For topics that `giftledger topics` creates; without a factor it is 3, or the number of brokers if fewer.
     topic_partitions: PositiveInt = 6
-    topic_replication_factor: PositiveInt | None = None
+    topic_replication_factor: Annotated[int, Meta(ge=1, le=2**15 - 1)] | None = None
 
     # Where Postgres is: postgresql://user:password@host:port/database?sslmode=…
     database_url: Secret | None = None
     # A statement that takes longer is ended and tried again.
-    database_timeout_seconds: PositiveFloat = 30
+    database_timeout_seconds: DatabaseSeconds = 30
 
     # The sender's webhooks.
     webhook_signing_keys: SecretPairs = msgspec.field(default_factory=SecretPairs)
@@ -90,7 +76,7 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     webhook_read_timeout_seconds: PositiveFloat = 10
     max_connections: PositiveInt = 4000
     max_in_flight_requests: PositiveInt = 1000
-    max_in_flight_bytes: PositiveInt = 67_108_864
+    max_in_flight_bytes: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 67_108_864
     # How long SIGTERM waits for what is in flight.
     shutdown_grace_seconds: PositiveFloat = 20
 
@@ -116,6 +102,10 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def __post_init__(self) -> None:
+        if not all(_SERVER.fullmatch(server.strip()) for server in self.kafka_bootstrap_servers.split(",")):
+            raise ValueError("KAFKA_BOOTSTRAP_SERVERS must be host:port, several separated by commas")
+        if not _TOPIC_PREFIX.fullmatch(self.topic_prefix):
+            raise ValueError("TOPIC_PREFIX must be at most 200 letters, digits, dots, hyphens and underscores of ASCII")
         if self.reporting_time_zone not in available_timezones():
             raise ValueError("REPORTING_TIME_ZONE is not an IANA time zone")
         if self.database_url and not _is_postgres_url(self.database_url.reveal()):
@@ -160,23 +150,28 @@ _CHOICES = {
     for field in msgspec.structs.fields(Settings)
     if get_origin(field.type) is Literal
 }
+_NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
 _SECRETS = ("KAFKA_SASL_PASSWORD", "DATABASE_URL", "WEBHOOK_SIGNING_KEYS")
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings. Raises SettingsError, naming the setting and the reason."""
-    given = {name: value for name, value in environment.items() if value}
-    for name in _SECRETS:
-        if path := given.get(f"{name}_FILE"):
-            given[name] = _read_secret(name, path)
+    texts = read(environment, _NAMES, _SECRETS)
     try:
-        return msgspec.convert(given, Settings, strict=False, dec_hook=_convert)
+        return msgspec.convert(texts, Settings, strict=False, dec_hook=_convert)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
         name = path.rstrip("`")
         if choices := _CHOICES.get(name):
             reason = f"must be one of {', '.join(choices)}"
+        if texts.get(name, "").startswith("tcp://"):
+            reason += ". Kubernetes sets it for a Service of that name: say enableServiceLinks: false"
         raise SettingsError(f"{name}: {reason}" if name else reason) from None
+
+
+def not_settings(environment: Mapping[str, str] = os.environ) -> dict[str, str | None]:
+    """Give what looks like a setting in the environment and is not read, with the setting that may be meant."""
+    return misspelt(environment, _NAMES, _SECRETS)
 
 
 def _is_postgres_url(url: str) -> bool:
@@ -189,30 +184,9 @@ def _is_postgres_url(url: str) -> bool:
     return readable and parts.scheme in {"postgres", "postgresql"} and not parts.fragment
 
 
-def _read_secret(name: str, path: str) -> str:
-    try:
-        secret = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise SettingsError(f"{name}_FILE: cannot read {path}: {reason}") from None
-    if not secret:
-        raise SettingsError(f"{name}_FILE: {path} is empty")
-    return secret
-
-
-def _convert(kind: type, value: Any) -> Any:
+def _convert(kind: type, text: Any) -> Any:
     if kind is Secret:
-        return Secret(value)
+        return secret(text)
     if kind is SecretPairs:
-        return SecretPairs({name: Secret(secret) for name, secret in _pairs(value).items()})
-    return Pairs(_pairs(value))
-
-
-def _pairs(value: str) -> dict[str, str]:
-    parts = [part.strip().partition("=")[::2] for part in value.split(",") if part.strip()]
-    pairs = dict(parts)
-    if not pairs or not all(name and content for name, content in parts):
-        raise ValueError("must be name=value, separated by commas")
-    if len(pairs) < len(parts):
-        raise ValueError("must not give a name twice")
-    return pairs
+        return SecretPairs({name: Secret(value) for name, value in pairs(text).items()})
+    return Pairs(pairs(text))

@@ -1,18 +1,22 @@
 """Check the settings: what is valid, and still unlikely to be meant."""
 
+import os
+import re
+from collections.abc import Mapping
 from importlib.metadata import version
 
-from consumer.common.settings import Settings
+from consumer.common.settings import Settings, not_settings
 from consumer.operate.check.finding import Finding, ok, problem, warning
 
 # 128 bits as hex are 32 characters; half of that is no secret any more.
 SHORTEST_KEY = 16
+_ANOTHER_KEY = re.compile(r",\s*[\w.-]+=.")
 _LOOPBACK = ("localhost", "127.", "[::1]")
 
 
 def check_settings(settings: Settings, *, webhooks: bool) -> list[Finding]:
     """Judge the settings; ``webhooks`` says whether this process receives them."""
-    findings = [ok("giftledger", f"version {version('giftledger')}")]
+    findings = [ok("giftledger", f"version {version('giftledger')}"), *check_names()]
     if webhooks:
         findings += _verification(settings) or [
             ok("signing keys", f"{len(settings.webhook_signing_keys)}: {', '.join(settings.webhook_signing_keys)}")
@@ -34,6 +38,14 @@ def check_settings(settings: Settings, *, webhooks: bool) -> list[Finding]:
             )
         )
     return findings
+
+
+def check_names(environment: Mapping[str, str] = os.environ) -> list[Finding]:
+    """Find names in the environment that look like settings and are none."""
+    return [
+        warning(name, "is no setting, and is not read", f"Is {meant} meant?" if meant else "Take it away.")
+        for name, meant in not_settings(environment).items()
+    ]
 
 
 def _verification(settings: Settings) -> list[Finding]:
@@ -73,15 +85,15 @@ def _key(key_id: str, secret: str) -> list[Finding]:
             warning(
                 subject,
                 f"has {len(secret)} characters: too short for a secret, or cut off",
-                "Copy the private key whole. A comma in it ends it: such a key cannot be given.",
+                "Copy the private key whole. One that holds a comma must be in the file of WEBHOOK_SIGNING_KEYS_FILE.",
             )
         ]
-    if secret != secret.strip() or secret[0] in "\"'" or secret[-1] in "\"'":
+    if _ANOTHER_KEY.search(secret):
         return [
-            problem(
+            warning(
                 subject,
-                "begins or ends with a quotation mark or white space, which then is part of the secret",
-                "Write key-id=secret without quotation marks around the secret.",
+                "holds a comma and an equals sign: two keys on one line of WEBHOOK_SIGNING_KEYS_FILE?",
+                "Write one key a line; a line is one key, with all its commas.",
             )
         ]
     return []

@@ -5,25 +5,43 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from consumer.common.settings import Settings, SettingsError, load
+from consumer.common.settings import Settings, SettingsError, load, not_settings
 
 SECRET = "hunter2-is-no-password"
 
 # What every setting refuses. The rest are free texts: see FREE_TEXTS.
 REFUSED = {
+    "KAFKA_BOOTSTRAP_SERVERS": (
+        *("kafka://a:9092", "http://a", "a:9092;b:9092", "a:9092 b:9092", "a:port", ":9092", ",", "a,,b", "[::1:9092"),
+        *("PLAINTEXT://a:9092", "a:9092,", "user@a:9092"),
+    ),
+    "TOPIC_PREFIX": ("gift cert", "gift/cert", "é", "a" * 201, "a,b"),
     "KAFKA_SECURITY_PROTOCOL": ("TLS", "plaintext"),
     "KAFKA_SASL_MECHANISM": ("GSSAPI",),
     "KAFKA_ENABLE_IDEMPOTENCE": ("maybe", "2"),
-    "KAFKA_SESSION_TIMEOUT_MS": ("0", "-1", "10s"),
+    "KAFKA_SESSION_TIMEOUT_MS": ("0", "-1", "10s", str(2**31), "9" * 5000),
     "KAFKA_METADATA_MAX_AGE_SECONDS": ("0", "-1", "inf", "nan"),
-    "TOPIC_PARTITIONS": ("0", "-1", "many", "1.5"),
-    "TOPIC_REPLICATION_FACTOR": ("0", "-1", "many"),
-    "DATABASE_TIMEOUT_SECONDS": ("0", "-1", "long", "nan", "inf"),
+    "TOPIC_PARTITIONS": ("0", "-1", "many", "1.5", str(2**31)),
+    "TOPIC_REPLICATION_FACTOR": ("0", "-1", "many", str(2**15)),
+    "DATABASE_TIMEOUT_SECONDS": ("0", "-1", "long", "nan", "inf", "0.0009", "2147484", "1e400"),
     "DATABASE_URL": (
         *(SECRET, f"mysql://u:{SECRET}@host/db", f"postgresql://u:{SECRET}@host:port/db", f"u:{SECRET}@host/db"),
         *(f"postgresql://u:x#{SECRET}@host/db", f"postgresql://u:{SECRET}/x@host/db", f"postgresql://[::{SECRET}/db"),
     ),
-    "WEBHOOK_SIGNING_KEYS": (SECRET, f"={SECRET}", "key=", f"key={SECRET},other", ",", " "),
+    "WEBHOOK_SIGNING_KEYS": (
+        *(SECRET, f"={SECRET}", "key=", f"key={SECRET},other", ",", " "),
+        *(
+            f'"key={SECRET}"',
+            f"'key={SECRET}'",
+            f'key="{SECRET}"',
+            f"key='{SECRET}'",
+            f'key="{SECRET}',
+            f"key={SECRET}'",
+        ),
+        *(f'key="{SECRET},b={SECRET}"', f'"a={SECRET}",b={SECRET}', f"a={SECRET},{SECRET}", f"#key={SECRET}"),
+        *(f"a={SECRET}\nb={SECRET}", f"a={SECRET}\r\nb={SECRET}", f"a={SECRET}\t", f"a\x00b={SECRET}"),
+        *(f"key={SECRET}\udcff", f"my key={SECRET}", f"export key={SECRET}", f"key = {SECRET}"),
+    ),
     "WEBHOOK_VERIFICATION": ("no", "OFF", "false"),
     "WEBHOOK_RESERIALISATION": ("no", "false"),
     "WEBHOOK_TOLERANCE_SECONDS": ("0", "-1", "5m", "nan", "inf"),
@@ -34,7 +52,7 @@ REFUSED = {
     "WEBHOOK_READ_TIMEOUT_SECONDS": ("0", "-1", "10s", "nan", "inf"),
     "MAX_CONNECTIONS": ("0", "-1", "many"),
     "MAX_IN_FLIGHT_REQUESTS": ("0", "-1", "many"),
-    "MAX_IN_FLIGHT_BYTES": ("0", "-1", "64M"),
+    "MAX_IN_FLIGHT_BYTES": ("0", "-1", "64M", str(2**63)),
     "SHUTDOWN_GRACE_SECONDS": ("0", "-1", "20s", "nan", "inf"),
     "BATCH_MAX_RECORDS": ("0", "-1", "many"),
     "BATCH_MAX_BYTES": ("0", "-1", "many"),
@@ -48,8 +66,8 @@ REFUSED = {
     "LOG_LEVEL": ("verbose", "INFO"),
 }
 FREE_TEXTS = {
-    *("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD", "KAFKA_SSL_CAFILE", "KAFKA_GROUP_ID"),
-    *("TOPIC_PREFIX", "INGRESS_HOST", "ADMIN_HOST"),
+    *("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD", "KAFKA_SSL_CAFILE", "KAFKA_GROUP_ID"),
+    *("INGRESS_HOST", "ADMIN_HOST"),
 }
 
 
@@ -86,6 +104,74 @@ def test_an_empty_setting_is_one_that_is_not_set(name: str) -> None:
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("1", True), ("0", False)])
 def test_a_switch_is_read_in_words_and_digits(text: str, *, value: bool) -> None:
     assert load({"KAFKA_ENABLE_IDEMPOTENCE": text}).kafka_enable_idempotence is value
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED.keys() | FREE_TEXTS))
+@pytest.mark.parametrize("text", ['"{}"', "'{}'", "{}\udcff", "a\n{}", "\x1b{}"], ids=ascii)
+def test_no_setting_is_taken_with_what_can_only_be_a_mistake(name: str, text: str) -> None:
+    """Quotation marks that an env file kept, bytes that are no UTF-8, control characters."""
+    message = refusal(**{name: text.format(SECRET)})
+
+    assert message.startswith(f"{name}: ")
+    assert SECRET not in message
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=ascii)
+def test_a_line_end_behind_a_value_is_no_part_of_it(end: str) -> None:
+    settings = load(
+        {"INGRESS_PORT": f"8443{end}", "WEBHOOK_SIGNING_KEYS": f"a=b{end}", "KAFKA_SASL_PASSWORD": f"c{end}"}
+    )
+
+    assert (settings.ingress_port, settings.signing_keys) == (8443, {"a": "b"})
+    assert settings.kafka_sasl_password
+    assert settings.kafka_sasl_password.reveal() == "c"
+
+
+def test_a_port_that_kubernetes_made_of_a_service_is_explained() -> None:
+    assert "enableServiceLinks" in refusal(INGRESS_PORT="tcp://10.0.0.1:8080")
+
+
+# Names that look like settings.
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("WEBHOOK_SIGNING_KEY", "WEBHOOK_SIGNING_KEYS"),
+        ("WEBHOOK_SIGNING_KEY_FILE", "WEBHOOK_SIGNING_KEYS_FILE"),
+        ("webhook_signing_keys", "WEBHOOK_SIGNING_KEYS"),
+        ("Ingress_Port", "INGRESS_PORT"),
+        ("INGRESS_KEEPALIVE_SECONDS", "INGRESS_KEEP_ALIVE_SECONDS"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("KAFKA_BOOTSTRAP_SERVER", "KAFKA_BOOTSTRAP_SERVERS"),
+        ("KAFKA_SASL_USER", "KAFKA_SASL_USERNAME"),
+        ("INGRESS_PORT_FILE", "INGRESS_PORT"),
+        ("WEBHOOK_SECRET", None),
+        ("DEAD_LETTER_TOPIC", None),
+    ],
+)
+def test_a_name_that_looks_like_a_setting_is_found_with_the_one_that_may_be_meant(name: str, meant: str | None) -> None:
+    assert not_settings({name: "x", "PATH": "/bin"}) == {name: meant}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PATH", "HOME", "DATABASE_HOST", "KAFKA_HOME", "KAFKA_OPTS", "LOG_DIR", "TZ", "PGPASSWORD", "TOPIC"),
+        *("INGRESS_SERVICE_HOST", "INGRESS_SERVICE_PORT_HTTP", "INGRESS_PORT_8080_TCP_ADDR", "KAFKA_PORT_9092_TCP"),
+    ],
+)
+def test_what_is_somebody_else_s_is_not_named(name: str) -> None:
+    assert not_settings({name: "x"}) == {}
+
+
+def test_no_setting_looks_like_another_that_is_none() -> None:
+    assert not_settings({field.encode_name: "x" for field in msgspec.structs.fields(Settings)}) == {}
+    assert not_settings({f"{name}_FILE": "x" for name in SECRETS}) == {}
+
+
+def test_a_name_without_a_value_says_nothing() -> None:
+    assert not_settings({"WEBHOOK_SIGNING_KEY": ""}) == {}
 
 
 def test_numbers_are_read_from_text() -> None:
@@ -202,7 +288,8 @@ def test_the_error_about_another_setting_shows_no_secret() -> None:
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text(f"{SECRETS[name]}\n")
+    # A file holds one key a line.
+    file.write_text(f"{SECRETS[name].replace(',', chr(10))}\n")
 
     from_file, given = load({f"{name}_FILE": str(file)}), load({name: SECRETS[name]})
 
@@ -213,6 +300,61 @@ def revealed(settings: Settings) -> list[object]:
     password = settings.kafka_sasl_password
     keys = {key_id: secret.reveal() for key_id, secret in settings.webhook_signing_keys.items()}
     return [settings.database_url and settings.database_url.reveal(), password and password.reveal(), keys]
+
+
+KEY_FILES = {
+    "one": (b"main=a-secret", {"main": "a-secret"}),
+    "several, and blank lines": (b"old=first\n\n  \nnew=second\n", {"old": "first", "new": "second"}),
+    "lines as Windows ends them": (b"old=first\r\nnew=second\r\n", {"old": "first", "new": "second"}),
+    "the mark of UTF-8": (b"\xef\xbb\xbfmain=a-secret\n", {"main": "a-secret"}),
+    "commas": (b"main=a,b,c=d,\n", {"main": "a,b,c=d,"}),
+    "equals signs": (b"main==a==\n", {"main": "=a=="}),
+    "blanks inside": (b"main=a b\n", {"main": "a b"}),
+    "a quotation mark": (b"main=it's\nnext=\"\n", {"main": "it's", "next": '"'}),
+    "other line ends of Unicode": ("main=a\u2028b\x85c\n".encode(), {"main": "a\u2028b\x85c"}),
+}
+
+
+@pytest.mark.parametrize(("content", "keys"), KEY_FILES.values(), ids=KEY_FILES)
+def test_a_file_holds_one_signing_key_a_line_taken_whole(content: bytes, keys: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(content)
+
+    assert load({"WEBHOOK_SIGNING_KEYS_FILE": str(file)}).signing_keys == keys
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(
+            f"main={SECRET} \n",
+            f"main= {SECRET}",
+            f'main="{SECRET}"',
+            f"main='{SECRET}'\nb={SECRET}",
+            f'"main={SECRET}"',
+        ),
+        *(f"{SECRET}\n", f"=={SECRET}", "main=", f"main={SECRET}\nmain={SECRET}", f"# key\nmain={SECRET}"),
+        *(f"main={SECRET}\x00", f"main={SECRET}\rb={SECRET}", f"export main={SECRET}", f"main={SECRET}\t"),
+    ],
+    ids=ascii,
+)
+def test_a_file_of_signing_keys_that_can_only_be_a_mistake_is_refused_and_not_quoted(
+    content: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(content.encode())
+
+    message = refusal(WEBHOOK_SIGNING_KEYS_FILE=str(file))
+
+    assert "WEBHOOK_SIGNING_KEYS" in message
+    assert SECRET not in message
+
+
+def test_the_line_of_a_file_that_is_wrong_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"main={SECRET}\n\nnext={SECRET} \n")
+
+    assert "line 3 " in refusal(WEBHOOK_SIGNING_KEYS_FILE=str(file))
 
 
 def test_a_secret_s_file_goes_before_its_value(tmp_path: Path) -> None:
