@@ -47,7 +47,7 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     # After how long a member that is not heard of loses its partitions.
     kafka_session_timeout_ms: PositiveInt = 10_000
     # After how long a worker sees partitions that were added.
-    kafka_metadata_max_age_seconds: PositiveFloat = 30
+    kafka_metadata_max_age_seconds: Annotated[float, Meta(ge=0.1, le=1e9)] = 30
     topic_prefix: str = "giftcert"
     # For topics that `giftledger topics` creates; without a factor it is 3, or the number of brokers if fewer.
     topic_partitions: PositiveInt = 6
