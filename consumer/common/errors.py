@@ -4,7 +4,10 @@ Classified by SQLSTATE class, never by message text. What is not listed is unkno
 rather than guess with money.
 """
 
+import traceback
 from enum import Enum
+from pathlib import Path
+from typing import Self
 
 import asyncpg
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -30,6 +33,25 @@ class TooLarge(Unavailable):
     """The topic never takes a record of this size: its ``max.message.bytes`` is lower."""
 
 
+class CodeError(Exception):
+    """Our own code failed over a record: a bug, or a message that nobody thought of.
+
+    The message names the error's class and where it was raised, and ``frames`` the way there. The error's own text is
+    left out: it may quote a person's data.
+    """
+
+    def __init__(self, message: str, frames: str = "") -> None:
+        super().__init__(message)
+        self.frames = frames
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """Describe an error that was caught."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})"
+        return cls(f"{type(error).__name__} in {where}", "".join(traceback.format_tb(error.__traceback__)))
+
+
 # The classes of PostgreSQL's Appendix A that a wait can cure.
 _TRANSIENT_CLASSES = {
     "08",  # connection exception
@@ -49,6 +71,9 @@ _PERMANENT_CLASSES = {
     "23",  # integrity constraint violation
     "54",  # program limit exceeded: an index entry, a row, a nesting too large
 }
+# InterfaceError: the connection closed under us. InternalClientError: the server's farewell crossed our request.
+# OSError and TimeoutError: the way to the server.
+THE_WAY_THERE = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # Another worker applied the same attempt or event between our look and our write: look again.
 _RACES = {"webhook_attempt_pkey", "webhook_attempt_definition_event", "certificate_history_pkey"}
 
@@ -57,11 +82,10 @@ def database_verdict(error: BaseException) -> Verdict:
     """Judge what the database, or the way to it, said about a transaction."""
     if isinstance(error, asyncpg.PostgresError):
         return _sqlstate_verdict(error)
-    # InterfaceError: the connection closed under us. InternalClientError: the server's farewell crossed our request.
-    # OSError and TimeoutError: the way to the server.
-    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | TimeoutError):
+    if isinstance(error, THE_WAY_THERE):
         return Verdict.TRANSIENT
-    return Verdict.UNKNOWN
+    # By itself each record shows whether it is the one that our code cannot take.
+    return Verdict.PERMANENT if isinstance(error, CodeError) else Verdict.UNKNOWN
 
 
 def _sqlstate_verdict(error: asyncpg.PostgresError) -> Verdict:

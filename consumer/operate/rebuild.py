@@ -17,15 +17,14 @@ from msgspec import Struct
 from consumer.common.errors import Fatal
 from consumer.common.progress import progress
 from consumer.common.settings import Settings
-from consumer.kafka.record import Record
 from consumer.kafka.scan import Positions, scanning
 from consumer.postgres import reporting
 from consumer.postgres.database import SCHEMA, Connection, connect, create_staging, empty_staging, statement
 from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
-from consumer.worker.decode import decode
+from consumer.worker.decode import decoded
 from schemas.events import Event, Outcome
-from schemas.registry import FAMILIES, Malformed
+from schemas.registry import FAMILIES
 
 TABLES = ("webhook_attempt", "certificate", "certificate_history", "definition")
 SHADOW, OLD = "giftcert_shadow", "giftcert_old"
@@ -109,7 +108,8 @@ class _Rebuild:
         async with scanning(self.settings, self.topics, self.positions) as scan:
             with progress("rebuilding") as advance:
                 async for records in scan.read():
-                    events = [event for record in records if (event := _decoded(record))]
+                    # What cannot be decoded is in the dead-letter topic already.
+                    events = [event for event in map(decoded, records) if isinstance(event, Event)]
                     refused = len(records) - len(events)
                     for schema in schemas:
                         refused += await self._apply(schema, events)
@@ -199,11 +199,3 @@ async def _connected(settings: Settings) -> AsyncIterator[Connection]:
 
 async def _exists(connection: Connection, schema: str) -> bool:
     return bool(await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", schema))
-
-
-def _decoded(record: Record) -> Event | None:
-    try:
-        return decode(record)
-    except Malformed:
-        # It is in the dead-letter topic already.
-        return None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from consumer.common.errors import THE_WAY_THERE, CodeError
 from consumer.postgres.database import Connection, statement
 from consumer.worker.fold import fold
 from schemas.events import KIND_NAMES, Changes, Entity, Event, Family, Head, Kind, Known, OrderKey, Outcome
@@ -24,12 +25,20 @@ _KINDS = dict(zip(KIND_NAMES, Kind, strict=True))
 async def apply(connection: Connection, events: Sequence[Event]) -> list[Outcome]:
     """Apply a batch, whole or not at all; the outcomes stand in the batch's order.
 
-    Raises what the database raises; ``consumer.common.errors`` says what to make of it.
+    Raises what the database raises, and CodeError; ``consumer.common.errors`` says what to make of it.
     """
-    async with connection.transaction():
-        known = await look_up(connection, events)
-        changes = fold(events, known)
-        await write(connection, events, changes)
+    try:
+        async with connection.transaction():
+            known = await look_up(connection, events)
+            changes = fold(events, known)
+            await write(connection, events, changes)
+    except (asyncpg.PostgresError, *THE_WAY_THERE, MemoryError):
+        raise
+    except Exception as error:
+        # A driver whose connection was cut in the middle of it says anything.
+        if connection.is_closed():
+            raise
+        raise CodeError.of(error) from None
     return changes.outcomes
 
 

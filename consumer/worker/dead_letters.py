@@ -12,7 +12,7 @@ import asyncpg
 from msgspec import Struct
 
 from consumer.common import metrics
-from consumer.common.errors import Fatal
+from consumer.common.errors import CodeError, Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.batcher import acknowledged
 from consumer.kafka.publisher import Publisher
@@ -33,6 +33,7 @@ PREFIX = "__connect.errors."
 DECODE = "VALUE_CONVERTER"
 APPLY = "TASK_PUT"
 _REASONS = {DECODE: "undecodable", APPLY: "refused_by_database"}
+_OUR_OWN = "code_error"
 
 
 class DeadLetter(Struct, frozen=True):
@@ -41,6 +42,11 @@ class DeadLetter(Struct, frozen=True):
     record: Record
     stage: str
     error: Exception
+
+    @property
+    def reason(self) -> str:
+        """The metric's label."""
+        return _OUR_OWN if isinstance(self.error, CodeError) else _REASONS[self.stage]
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Give the original headers and, behind them, the reason."""
@@ -67,7 +73,9 @@ class Refusal(NamedTuple):
     def of(cls, source: "Record | Event", error: Exception) -> "Refusal":
         """Describe a refusal for the log: of what a database says only the class, for it may quote a person's data."""
         reason = type(error).__name__
-        if isinstance(error, Malformed):
+        if isinstance(error, CodeError):
+            reason += f": {error}"
+        elif isinstance(error, Malformed):
             reason += f": {re.sub('[0-9]+', '…', str(error))[:MAX_REASON]}"
         elif isinstance(error, asyncpg.PostgresError) and error.constraint_name:
             reason += f" ({error.constraint_name})"
@@ -117,4 +125,4 @@ class DeadLetters:
         ]
         for letter, sent in zip(letters, sending, strict=True):
             await acknowledged(sent, self._deadline)
-            metrics.dead_letters.labels(letter.record.topic, _REASONS[letter.stage]).inc()
+            metrics.dead_letters.labels(letter.record.topic, letter.reason).inc()

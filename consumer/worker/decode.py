@@ -1,7 +1,9 @@
 """Decode: a Kafka record becomes an event, or the reason why it cannot."""
 
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
+from consumer.common.errors import CodeError
 from consumer.kafka.record import Record
 from schemas.events import Entity, Event
 from schemas.fields import EARLIEST, EPOCH, instant_from_text
@@ -11,6 +13,21 @@ from schemas.registry import Malformed, read
 AHEAD_AT_MOST = timedelta(days=1)
 # No record of ours is from here on: the time of one that says so is none.
 NO_LONGER_OURS = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+Decoded: TypeAlias = Event | Malformed | CodeError
+
+
+def decoded(record: Record) -> Decoded:
+    """Give a record's event, or why there is none: the record is wrong, or our code is."""
+    try:
+        return decode(record)
+    except Malformed as error:
+        return error
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is about this record and must not cost the others
+        return CodeError.of(error)
 
 
 def decode(record: Record) -> Event:

@@ -1,17 +1,19 @@
-"""Report: a batch is counted, and logged as one wide event."""
+"""Report: a batch is counted, and logged as one wide event; one that ends the worker is logged by its place."""
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import structlog
 
 from consumer.common import metrics
 from consumer.kafka.record import Record
+from consumer.worker.decode import Decoded
+from consumer.worker.group import Moved, Stopped
 from consumer.worker.trace import traced
 from schemas.events import Event, Outcome
-from schemas.registry import Malformed
 
 log = structlog.get_logger()
 
@@ -20,7 +22,7 @@ class Done(NamedTuple):
     """A record that is done with: what it was decoded to, and what became of it."""
 
     record: Record
-    decoded: Event | Malformed
+    decoded: Decoded
     result: Outcome | Exception
 
 
@@ -54,3 +56,23 @@ def report(batch: Sequence[Done], seconds: float) -> None:
         **outcomes,
         **traced([one.record for one in batch]),
     )
+
+
+@contextmanager
+def naming(records: Sequence[Record]) -> Iterator[None]:
+    """Log which records a process was at that ends over them."""
+    try:
+        yield
+    except (Stopped, Moved):
+        raise
+    except Exception as error:
+        log.error("worker ends", error=type(error).__name__, records=_places(records))  # noqa: TRY400 - it is raised
+        raise
+
+
+def _places(records: Sequence[Record]) -> list[str]:
+    """Give topic, partition, first and last offset of records, in a line a partition."""
+    offsets: dict[tuple[str, int], list[int]] = {}
+    for record in records:
+        offsets.setdefault((record.topic, record.partition), []).append(record.offset)
+    return [f"{topic} {partition}:{min(at)}-{max(at)}" for (topic, partition), at in sorted(offsets.items())]

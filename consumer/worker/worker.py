@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from consumer.common import metrics
 from consumer.common.bounds import pause, running, together, within
 from consumer.common.diagnosis import diagnose_database
-from consumer.common.errors import Fatal, Unavailable, Verdict, database_verdict
+from consumer.common.errors import CodeError, Fatal, Unavailable, Verdict, database_verdict
 from consumer.common.service import admin_app, serving
 from consumer.common.settings import Settings
 from consumer.kafka.options import consumer_options
@@ -29,10 +29,10 @@ from consumer.postgres.database import Connection, Pool, pool, publish_settings
 from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
 from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters, Refusal
-from consumer.worker.decode import decode
+from consumer.worker.decode import Decoded, decoded
 from consumer.worker.deferred import Deferred, DeferredEvents
 from consumer.worker.group import Group, Moved, Stopped
-from consumer.worker.report import Done, report
+from consumer.worker.report import Done, naming, report
 from consumer.worker.report_metrics import watch_reports
 from consumer.worker.retry import Retry
 from consumer.worker.row_locks import RowLocked, RowLocks
@@ -40,7 +40,7 @@ from consumer.worker.shards import join, split
 from consumer.worker.watchdog import Heartbeat, watch
 from schemas.certificates import CERTIFICATES
 from schemas.events import Event, Outcome
-from schemas.registry import FAMILIES, Malformed
+from schemas.registry import FAMILIES
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ class Ahead(NamedTuple):
     """The next batch, decoded while the one before it was on its way to the database."""
 
     records: Sequence[Record] = ()
-    decoded: Sequence[Event | Malformed] = ()
+    decoded: Sequence[Decoded] = ()
 
 
 class StillLocked(Exception):
@@ -86,7 +86,8 @@ class Worker:
                     await self.group.stay(POLL_SECONDS)
                     self.group.go_on()
                 elif records := await self.group.fetch(POLL_SECONDS):
-                    await self.process(records)
+                    with naming(records):
+                        await self.process(records)
             except (Stopped, Moved) as reason:
                 log.info("batch abandoned", reason=type(reason).__name__.lower())
             self.commit()
@@ -95,16 +96,16 @@ class Worker:
         """Take a batch from Kafka's bytes to rows and dead letters; committing is next."""
         started = time.monotonic()
         ahead, self.ahead = self.ahead, Ahead()
-        decoded = ahead.decoded if records is ahead.records else await _decoded(records)
+        read = ahead.decoded if records is ahead.records else await _decoded(records)
         self.limit.note(
             [
-                Refusal.of(record, one) if isinstance(one, Malformed) else None
-                for record, one in zip(records, decoded, strict=True)
+                None if isinstance(one, Event) else _refusal(record, one)
+                for record, one in zip(records, read, strict=True)
             ]
         )
         done = [
             Done(record, one, result)
-            for record, one, result in zip(records, decoded, await self._results(decoded), strict=True)
+            for record, one, result in zip(records, read, await self._results(read), strict=True)
         ]
         locked = [one for one in done if isinstance(one.result, RowLocked)]
         settled = [one for one in done if not isinstance(one.result, RowLocked)] if locked else done
@@ -114,15 +115,13 @@ class Worker:
         self.deferred.defer(locked)
         report(settled, time.monotonic() - started)
 
-    async def _results(self, decoded: Sequence[Event | Malformed]) -> Sequence[Outcome | Exception]:
+    async def _results(self, read: Sequence[Decoded]) -> Sequence[Outcome | Exception]:
         """Apply what can be: not what cannot be read, nor what waits for a row that is known to be locked."""
         results: list[Outcome | Exception | None] = [
-            one if isinstance(one, Malformed) else RowLocked() if self.deferred.holds(one.entity) else None
-            for one in decoded
+            one if not isinstance(one, Event) else RowLocked() if self.deferred.holds(one.entity) else None
+            for one in read
         ]
-        events = [
-            one for one, result in zip(decoded, results, strict=True) if isinstance(one, Event) and result is None
-        ]
+        events = [one for one, result in zip(read, results, strict=True) if isinstance(one, Event) and result is None]
         applied = iter(await self._apply_all(events))
         return [next(applied) if result is None else result for result in results]
 
@@ -136,7 +135,7 @@ class Worker:
         return applied
 
     def _refused(self, event: Event, error: Exception) -> None:
-        self.limit.note([Refusal.of(event, error)])
+        self.limit.note([_refusal(event, error)])
 
     async def apply(self, events: Sequence[Event]) -> Sequence[Outcome]:
         """Apply events in one transaction, for as long as it takes. Raises what is no matter of time, and RowLocked."""
@@ -161,7 +160,8 @@ class Worker:
             return False
         except Exception as error:
             if database_verdict(error) is not Verdict.TRANSIENT:
-                raise
+                with naming([one.record for one in deferred]):
+                    raise
             return False
         self.group.settle([one.record for one in deferred])
         report(done, time.monotonic() - started)
@@ -196,28 +196,29 @@ class Worker:
         self.group.commit_beside()
 
 
-async def _decoded(records: Sequence[Record]) -> list[Event | Malformed]:
+async def _decoded(records: Sequence[Record]) -> list[Decoded]:
     """Decode a batch, and let a transaction that goes on meanwhile take its turn again and again."""
-    decoded: list[Event | Malformed] = []
+    batch: list[Decoded] = []
     for start in range(0, len(records), DECODED_AT_ONCE):
-        decoded += map(_event, records[start : start + DECODED_AT_ONCE])
+        batch += map(decoded, records[start : start + DECODED_AT_ONCE])
         await asyncio.sleep(0)
-    return decoded
+    return batch
+
+
+def _refusal(source: "Record | Event", error: Exception) -> Refusal:
+    """Describe a refusal; one that our own code is to blame for is logged with the way there."""
+    refusal = Refusal.of(source, error)
+    if isinstance(error, CodeError):
+        log.error("our own code failed over a record", record=refusal.place, error=str(error), frames=error.frames)
+    return refusal
 
 
 def _dead_letters(done: Sequence[Done]) -> list[DeadLetter]:
     return [
-        DeadLetter(one.record, DECODE if isinstance(one.result, Malformed) else APPLY, one.result)
+        DeadLetter(one.record, APPLY if isinstance(one.decoded, Event) else DECODE, one.result)
         for one in done
         if isinstance(one.result, Exception)
     ]
-
-
-def _event(record: Record) -> Event | Malformed:
-    try:
-        return decode(record)
-    except Malformed as error:
-        return error
 
 
 class Life:
