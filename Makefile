@@ -19,9 +19,25 @@ help: ## Show this list
 
 setup: $(READY) ## Make the virtual environment
 
+# $(call virtual,FOLDER) makes a virtual environment there, whole or not at all; one of an older Python, or one that was left
+# half made, is made anew.
+RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+define virtual
+@$(1)/bin/python -c '$(RECENT)' 2>/dev/null && $(1)/bin/python -m pip --version >/dev/null 2>&1 || { \
+	$(PYTHON) -c '$(RECENT)' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not there)." \
+			"Say which to take, for example: make PYTHON=python3.12" >&2; \
+		exit 1; }; \
+	rm -rf $(1); \
+	$(PYTHON) -m venv $(1) || { \
+		rm -rf $(1); \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu the package python3-venv is missing." >&2; \
+		exit 1; }; }
+endef
+
 $(READY): pyproject.toml deploy/requirements/dev.txt
 	@echo "Setting up $(VENV) …"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(call virtual,$(VENV))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -70,7 +86,7 @@ PEERS_READY := $(PEERS)/.ready
 
 $(PEERS_READY): deploy/requirements/peers.txt
 	@echo "Setting up $(PEERS) …"
-	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(call virtual,$(PEERS))
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from consumer.common import log
 from consumer.common.errors import Fatal, Unavailable
 from consumer.common.settings import Settings, SettingsError, load, not_settings
-from consumer.operate.options import Place, letter_filter
+from consumer.operate.options import MOST_DAYS, Place, Rate, letter_filter
 
 if TYPE_CHECKING:
     from consumer.operate.check import Role
@@ -183,7 +183,9 @@ def rebuild(settings: Settings, *, partial: bool, accept_differences: bool, drop
 
 
 @main.command(short_help="Take old attempts out of the ledger.")
-@click.option("--older-than", "days", type=click.IntRange(min=1), required=True, metavar="DAYS", help="Age in days.")
+@click.option(
+    "--older-than", "days", type=click.IntRange(1, MOST_DAYS), required=True, metavar="DAYS", help="Age in days."
+)
 @command
 def prune(settings: Settings, days: int) -> None:
     """Take old attempts out of the ledger, in small transactions.
@@ -198,12 +200,12 @@ def prune(settings: Settings, days: int) -> None:
 
 @main.command(short_help="Send realistic signed traffic.")
 @click.option("--url", help="Where the ingress is. Default: this machine, INGRESS_PORT.")
-@click.option("--count", type=click.IntRange(min=1), default=1000, show_default=True, help="Webhooks to send.")
+@click.option("--count", type=click.IntRange(1, 10_000_000), default=1000, show_default=True, help="Webhooks to send.")
 @click.option(
-    "--days", type=click.IntRange(min=1), default=1, show_default=True, help="Days that they are spread over."
+    "--days", type=click.IntRange(1, 3650), default=1, show_default=True, help="Days that they are spread over."
 )
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Webhooks a second. Default: no limit.")
-@click.option("--concurrency", type=click.IntRange(min=1), default=16, show_default=True, help="Open requests.")
+@click.option("--rate", type=Rate(), help="Webhooks a second. Default: no limit.")
+@click.option("--concurrency", type=click.IntRange(1, 10_000), default=16, show_default=True, help="Open requests.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed sends other webhooks.")
 @command
 def simulate(settings: Settings, **options: Any) -> None:

@@ -1,11 +1,31 @@
 """Options: what an operator can say on the command line of more than one command."""
 
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import click
+
+# A hundred years: nothing is older, and every calendar holds it.
+MOST_DAYS = 36_500
+
+
+class Rate(click.FloatRange):
+    """Times a second, from one in a quarter of an hour on."""
+
+    name = "rate"
+
+    def __init__(self) -> None:
+        super().__init__(min=0.001, max=1_000_000)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the rate, or say that it is none: neither bound refuses a NaN."""
+        rate = float(super().convert(value, param, ctx))
+        if math.isnan(rate):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return rate
 
 
 class Instant(click.ParamType[datetime]):

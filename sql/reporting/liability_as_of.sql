@@ -1,5 +1,5 @@
 -- A function, because both of its times select what is read.
-CREATE OR REPLACE FUNCTION {schema}.liability_as_of(as_of timestamptz, known_at timestamptz DEFAULT 'infinity')
+CREATE OR REPLACE FUNCTION {schema}.liability_as_of(as_of timestamptz, known_at timestamptz DEFAULT NULL)
 RETURNS TABLE (
     account_id text,
     currency text,
@@ -16,7 +16,10 @@ AS $$
     WITH late AS MATERIALIZED (
         SELECT DISTINCT certificate_id
         FROM giftcert.certificate_history
-        WHERE known_at < 'infinity' AND livemode = {livemode} AND occurred_at <= as_of AND received_at > known_at
+        WHERE coalesce(known_at, 'infinity') < 'infinity'
+            AND livemode = {livemode}
+            AND occurred_at <= as_of
+            AND received_at > coalesce(known_at, 'infinity')
     ),
 
     -- Of these, and of those that have moved since, the last event up to then counts.
@@ -41,7 +44,7 @@ AS $$
         FROM giftcert.certificate_history
         WHERE livemode = {livemode}
             AND kind = 'created'
-            AND received_at <= known_at
+            AND received_at <= coalesce(known_at, 'infinity')
             AND certificate_id IN (SELECT certificate_id FROM unsettled)
         ORDER BY certificate_id, occurred_at, emitted_at, coalesce(transactions_paid, -1), event_id
     ),
@@ -54,7 +57,7 @@ AS $$
         WHERE livemode = {livemode}
             AND kind <> 'created'
             AND occurred_at BETWEEN (SELECT min(began_at) FROM unsettled) AND as_of
-            AND received_at <= known_at
+            AND received_at <= coalesce(known_at, 'infinity')
             AND certificate_id IN (SELECT certificate_id FROM unsettled)
         ORDER BY
             certificate_id,
@@ -84,7 +87,8 @@ AS $$
             digest.price,
             digest.station_currency_code,
             digest.display_currency_code,
-            known_at < 'infinity' AND (unsettled.is_late OR digest.purchased_at > as_of) IS TRUE AS is_purchase_in_doubt
+            coalesce(known_at, 'infinity') < 'infinity' AND (unsettled.is_late OR digest.purchased_at > as_of) IS TRUE
+                AS is_purchase_in_doubt
         FROM reporting_internal.certificate_digest AS digest
         LEFT JOIN unsettled USING (certificate_id)
         LEFT JOIN last_event USING (certificate_id)
@@ -125,7 +129,7 @@ AS $$
             WHERE history.certificate_id = standing.certificate_id
                 AND history.livemode = {livemode}
                 AND history.kind = 'created'
-                AND history.received_at <= known_at
+                AND history.received_at <= coalesce(known_at, 'infinity')
             ORDER BY
                 history.occurred_at, history.emitted_at, coalesce(history.transactions_paid, -1), history.event_id
             LIMIT 1
@@ -160,7 +164,7 @@ AS $$
                     ) AS named
                     WHERE history.certificate_id = known.certificate_id
                         AND history.livemode = {livemode}
-                        AND history.received_at <= known_at
+                        AND history.received_at <= coalesce(known_at, 'infinity')
                         AND named.currency IS NOT NULL
                     ORDER BY
                         history.kind <> 'created', history.occurred_at, history.emitted_at, history.kind,
@@ -193,4 +197,4 @@ $$;
 COMMENT ON FUNCTION {schema}.liability_as_of(timestamptz, timestamptz) IS
 'Grain: one row an account and currency.
 Reader: auditors and finance: what was outstanding on 31 March, and what did we believe on 5 April that it was?
-Definition: as_of is an instant: each certificate counts with its last event up to then. known_at leaves out what arrived later; without it everything known now counts. Definitions and settings are those of today.';
+Definition: as_of is an instant: each certificate counts with its last event up to then. known_at leaves out what arrived later; without it, or where it is NULL, everything known now counts. Definitions and settings are those of today.';

@@ -43,9 +43,7 @@ async def months(connections: Pool) -> dict[int, tuple[int, int, int]]:
 
 async def as_of(connections: Pool, instant: datetime, known_at: datetime | None = None) -> Decimal:
     outstanding: Decimal = await connections.fetchval(
-        "SELECT outstanding FROM reporting.liability_as_of($1, coalesce($2::timestamptz, 'infinity'))",
-        instant,
-        known_at,
+        "SELECT outstanding FROM reporting.liability_as_of($1, $2)", instant, known_at
     )
     return outstanding
 
