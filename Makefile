@@ -12,7 +12,7 @@ JOBS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test verify format soak chaos bench bench-peers licences lock schema dictionary clean
+.PHONY: help setup demo up test verify format soak chaos bench bench-peers licences lock schema rules dictionary clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -77,6 +77,10 @@ format: $(READY) ## Format and mend what can be mended
 
 schema: $(READY) ## Write sql/schema.sql from the migrations
 	@$(BIN)/python -m tests.schema > sql/schema.sql.new && mv sql/schema.sql.new sql/schema.sql
+
+RULES := deploy/kubernetes/components/prometheus/rules.yaml
+rules: $(READY) ## Write the alerts' manifest for Kubernetes from deploy/prometheus/rules.yaml
+	@$(BIN)/python -m tests.prometheus_rule > $(RULES).new && mv $(RULES).new $(RULES)
 
 dictionary: $(READY) ## Write sql/README.md from the comments in the database
 	@$(BIN)/python -m tests.reporting.dictionary
