@@ -5,10 +5,12 @@ import re
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from inspect import signature
 
 import pytest
 import yaml
 
+from consumer.postgres.database import pool
 from consumer.traffic.simulate import simulate
 from deploy.local.stack import Stack
 from tests.metric_table import described
@@ -181,6 +183,11 @@ def test_an_alert_on_a_share_wants_several_bad_messages() -> None:
     assert of_a_share
     for alert in of_a_share:
         assert re.search(r"> \d+$", alert["expr"]), alert["alert"]
+
+
+def test_the_alert_for_a_full_pool_knows_how_large_it_is() -> None:
+    (rule,) = [alert for alert in alerts() if alert["alert"] == "GiftledgerPoolSaturated"]
+    assert rule["expr"].endswith(f">= {signature(pool).parameters['size'].default}")
 
 
 def test_rules_and_dashboards_use_only_metrics_that_there_are() -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import yaml
 from consumer.common.settings import Settings, load
 from consumer.kafka.options import MAX_RECORD_BYTES
 from consumer.kafka.topics import new_topic
+from consumer.postgres.database import pool
 from schemas.registry import TOPICS
 from tests.npm import package
 from tests.prometheus_rule import MANIFEST, prometheus_rule
@@ -37,7 +39,7 @@ MODELS = {
 STRIMZI = {"KafkaTopic", "KafkaUser"}
 PATCHES = {"kustomization.yaml", "replicas.yaml"}
 MOST_WORKERS = 6
-CONNECTIONS_OF_A_WORKER = 4
+CONNECTIONS_OF_A_WORKER: int = signature(pool).parameters["size"].default
 
 Manifest = dict[str, Any]
 
@@ -377,7 +379,9 @@ def test_the_autoscaler_of_workers_respects_partitions_and_connections_and_sees_
     spec = scaled["spec"]
     assert spec["scaleTargetRef"]["name"] in {one["metadata"]["name"] for one in BY_KIND["Deployment"]}
     assert spec["maxReplicaCount"] == MOST_WORKERS == Settings().topic_partitions
-    assert spec["maxReplicaCount"] * CONNECTIONS_OF_A_WORKER < 100 - 50  # of Postgres' default, half are others'
+    connections = spec["maxReplicaCount"] * CONNECTIONS_OF_A_WORKER
+    assert connections < 100 - 50  # of Postgres' default, half are others'
+    assert f"{connections} of its max_connections" in (KUBERNETES / "components" / "keda" / "worker.yaml").read_text()
     topics = {trigger["metadata"]["topic"] for trigger in spec["triggers"]}
     assert topics == {Settings().topic("certificates"), Settings().topic("definitions")}
     authentications = {one["metadata"]["name"] for one in BY_KIND["TriggerAuthentication"]}
