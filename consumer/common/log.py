@@ -1,4 +1,4 @@
-"""Logs: one JSON object (or one console line) an event; one wide event a batch and one a refused webhook.
+"""Logs: one JSON object (or one console line) an event. A steady state writes one line a minute, trouble a few.
 
 What is logged is chosen field by field: no bodies, no names, no e-mail addresses, no secrets.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from consumer.common.repeats import LibraryTrouble, Repeats
 from consumer.common.settings import Settings
 
 
@@ -24,8 +25,9 @@ def configure(settings: Settings) -> None:
         if settings.log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
     )
+    all_of_it = settings.log_level == "debug"
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*([] if all_of_it else [Repeats()]), *shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
     )
@@ -40,6 +42,8 @@ def configure(settings: Settings) -> None:
             ],
         )
     )
+    if not all_of_it:
+        handler.addFilter(LibraryTrouble())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 

@@ -116,8 +116,8 @@ class Publisher:
                 self.trouble = None
                 log.info("kafka connected")
             self.connected = connected
-            if not connected and self.trouble is None:
-                self.trouble = await diagnose_kafka(self._connection)
+            if not connected:
+                self.trouble = self.trouble or await diagnose_kafka(self._connection)
                 log.warning("kafka cannot be reached", cause=str(self.trouble))
             await asyncio.sleep(PROBE_SECONDS)
 

@@ -5,7 +5,6 @@ commit of its partition, so whoever has the partition next fetches it again. A r
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
@@ -22,8 +21,6 @@ from schemas.events import Entity, Event
 log = structlog.get_logger()
 
 TRY_AGAIN_SECONDS = 1.0
-# What lasts is logged when it begins, and then once in so many seconds.
-REMIND_SECONDS = 60.0
 # Beyond this the worker waits until rows are free.
 MOST = Room(records=1000, bytes=16 * 1024 * 1024)
 
@@ -43,7 +40,6 @@ class DeferredEvents:
         self._revocations = group.revocations
         self._waiting: dict[Entity, list[Deferred]] = {}
         self._room = MOST
-        self._logged_at = -REMIND_SECONDS
 
     @property
     def is_full(self) -> bool:
@@ -64,8 +60,7 @@ class DeferredEvents:
         if locked:
             self._changed()
         blockers = {pid for one in locked if isinstance(one.result, RowLocked) for pid in one.result.blockers}
-        if blockers and time.monotonic() - self._logged_at > REMIND_SECONDS:
-            self._logged_at = time.monotonic()
+        if blockers:
             count = MOST.records - self._room.records
             log.warning("events wait for locked rows", events=count, blockers=sorted(blockers))
 

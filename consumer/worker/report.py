@@ -1,4 +1,4 @@
-"""Report: a batch is counted, and logged as one wide event; one that ends the worker is logged by its place."""
+"""Report: what is done is counted, and logged: no line a record; a batch that ends the worker, by its place."""
 
 import time
 from collections import Counter
@@ -17,6 +17,8 @@ from schemas.events import Event, Outcome
 
 log = structlog.get_logger()
 
+MINUTE_SECONDS = 60.0
+
 
 class Done(NamedTuple):
     """A record that is done with: what it was decoded to, and what became of it."""
@@ -26,8 +28,29 @@ class Done(NamedTuple):
     result: Outcome | Exception
 
 
-def report(batch: Sequence[Done], seconds: float) -> None:
-    """Count a batch that took so many seconds, and log it."""
+class Report:
+    """Counts what is done, and logs it: a batch with dead letters as one wide event, all others once a minute."""
+
+    def __init__(self) -> None:
+        self._sums: Counter[str] = Counter()
+        self._logged_at = -MINUTE_SECONDS
+
+    def __call__(self, batch: Sequence[Done], seconds: float) -> None:
+        """Count a batch that took so many seconds, and log it."""
+        outcomes = _count(batch, seconds)
+        metrics.batch_size.observe(len(batch))
+        write = log.info if outcomes["dead_lettered"] else log.debug
+        traces = traced([one.record for one in batch])
+        write("batch applied", records=len(batch), seconds=round(seconds, 4), **outcomes, **traces)
+        self._sums.update(outcomes, records=len(batch), batches=1)
+        if time.monotonic() - self._logged_at >= MINUTE_SECONDS:
+            self._logged_at = time.monotonic()
+            log.info("applied since", **self._sums)
+            self._sums.clear()
+
+
+def _count(batch: Sequence[Done], seconds: float) -> Counter[str]:
+    """Enter a batch into the metrics; give the number of records by outcome."""
     now = time.time()
     counts: Counter[tuple[str, str]] = Counter()
     ages: dict[str, list[float]] = {}
@@ -38,7 +61,6 @@ def report(batch: Sequence[Done], seconds: float) -> None:
             ages.setdefault(record.topic, []).append(max(0.0, now - event.received_at.timestamp()))
             if result is Outcome.APPLIED:
                 changed.add(event.entity.family.name)
-    metrics.batch_size.observe(len(batch))
     outcomes: Counter[str] = Counter()
     for (topic, outcome), count in counts.items():
         outcomes[outcome] += count
@@ -49,13 +71,7 @@ def report(batch: Sequence[Done], seconds: float) -> None:
         metrics.observe_all(metrics.event_age.labels(topic), of_topic)
     for entity in changed:
         metrics.projection_last_applied.labels(entity).set(now)
-    log.info(
-        "batch applied",
-        records=len(batch),
-        seconds=round(seconds, 4),
-        **outcomes,
-        **traced([one.record for one in batch]),
-    )
+    return outcomes
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLi
 from consumer.worker.decode import Decoded, decoded
 from consumer.worker.deferred import Deferred, DeferredEvents
 from consumer.worker.group import Group, Moved, Stopped
-from consumer.worker.report import Done, naming, report
+from consumer.worker.report import Done, Report, naming
 from consumer.worker.report_metrics import watch_reports
 from consumer.worker.retry import Retry
 from consumer.worker.row_locks import RowLocked, RowLocks
@@ -77,6 +77,7 @@ class Worker:
         self.ahead = Ahead()
         self.row_locks = RowLocks(pool)
         self.deferred = DeferredEvents(group)
+        self.report = Report()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until asked to stop. Raises what no retry can cure."""
@@ -113,7 +114,7 @@ class Worker:
             await self.retry.run("dead_letter", lambda: self.dead_letters.publish(letters))
         self.group.done(records, [one.record for one in locked])
         self.deferred.defer(locked)
-        report(settled, time.monotonic() - started)
+        self.report(settled, time.monotonic() - started)
 
     async def _results(self, read: Sequence[Decoded]) -> Sequence[Outcome | Exception]:
         """Apply what can be: not what cannot be read, nor what waits for a row that is known to be locked."""
@@ -164,7 +165,7 @@ class Worker:
                     raise
             return False
         self.group.settle([one.record for one in deferred])
-        report(done, time.monotonic() - started)
+        self.report(done, time.monotonic() - started)
         return True
 
     async def _whole(self, events: Sequence[Event]) -> Sequence[Outcome]:

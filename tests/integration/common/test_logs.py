@@ -13,7 +13,9 @@ from consumer.common.settings import load
 from consumer.traffic import Truth, documented, period
 from consumer.traffic.examples import CERTIFICATE_CREATED
 from consumer.traffic.simulate import simulate
+from deploy.local.services import Service
 from deploy.local.stack import Stack
+from tests.builders import bought, encode
 from tests.records import header, published
 from tests.services import commands, deployment, start_ingress, start_worker, wait_for, wait_for_metric
 
@@ -91,7 +93,7 @@ def test_no_secret(run: Run) -> None:
     assert [secret for secret in run.secrets if secret in run.logs] == []
 
 
-def test_one_wide_event_a_batch_and_one_a_refused_webhook(run: Run) -> None:
+def test_at_level_debug_one_wide_event_a_batch_and_one_a_refused_webhook(run: Run) -> None:
     assert "batch applied" in run.logs
     assert "webhook refused" in run.logs
     if run.log_format == "json":
@@ -106,7 +108,7 @@ def test_one_wide_event_a_batch_and_one_a_refused_webhook(run: Run) -> None:
 def test_a_trace_goes_from_the_request_into_the_record_and_into_the_workers_log(
     stack: Stack, database_url: str
 ) -> None:
-    environment = deployment(stack, DATABASE_URL=database_url, LOG_FORMAT="json")
+    environment = deployment(stack, DATABASE_URL=database_url, LOG_FORMAT="json", LOG_LEVEL="debug")
     (stack.folder / "worker.log").unlink(missing_ok=True)
     with commands(stack, environment) as giftledger:
         giftledger.run("topics")
@@ -120,3 +122,60 @@ def test_a_trace_goes_from_the_request_into_the_record_and_into_the_workers_log(
     batches = [event for event in map(json.loads, log.read_text().splitlines()) if event["event"] == "batch applied"]
     assert header(record, "traceparent") == TRACEPARENT
     assert [batch["traceparents"] for batch in batches] == [[TRACEPARENT]]
+
+
+@pytest.fixture
+def away() -> Iterator[Stack]:
+    """Start a stack that a test may kill."""
+    with Stack(durable=False) as running:
+        yield running
+
+
+class Lines:
+    """What a service writes from now on; processes of one name share a file."""
+
+    def __init__(self, service: Service) -> None:
+        self._log = service.process.log
+        self._from = self._log.stat().st_size
+
+    def __call__(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._log.read_bytes()[self._from :].splitlines()]
+
+
+def test_a_steady_state_writes_no_line_a_record(stack: Stack, database_url: str) -> None:
+    with commands(stack, deployment(stack, DATABASE_URL=database_url, LOG_FORMAT="json")) as giftledger:
+        giftledger.run("topics")
+        ingress, sender = start_ingress(giftledger)
+        worker = start_worker(giftledger)
+        logs = Lines(ingress), Lines(worker)
+        for number in range(40):
+            assert sender.post(encode(bought())).status == 200
+            wait_for_metric(worker, "giftcert_messages_processed_total", number + 1)
+        written = [line["event"] for log in logs for line in log()]
+
+    assert len(written) < 10, written
+    assert "applied since" in written
+
+
+@pytest.mark.parametrize("what", ["kafka", "postgres"])
+def test_what_is_away_costs_a_few_lines_a_minute(away: Stack, what: str) -> None:
+    with commands(away, deployment(away, LOG_FORMAT="json", PUBLISH_DEADLINE_SECONDS="0.2")) as giftledger:
+        giftledger.run("migrate")
+        giftledger.run("topics")
+        ingress, sender = start_ingress(giftledger)
+        worker = start_worker(giftledger)
+        assert sender.post(encode(bought())).status == 200
+        wait_for_metric(worker, "giftcert_messages_processed_total", 1)
+        logs = Lines(ingress), Lines(worker)
+
+        server = away.kafka if what == "kafka" else away.postgres
+        server.kill()
+        sender.post(encode(bought()))
+        wait_for(logs[1], "the first line of the worker")
+        for _ in range(40):
+            sender.post(encode(bought()))
+        wait_for_metric(worker, "giftcert_retries_total", 3)
+        written = [log() for log in logs]
+
+    assert all(len(events) <= 8 for events in written), written
+    assert not any("exception" in event for events in written for event in events)
