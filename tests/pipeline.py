@@ -14,6 +14,7 @@ from consumer.kafka.record import Record
 from consumer.kafka.scan import scanning
 from consumer.kafka.topics import create_topics
 from consumer.worker.worker import run_worker
+from deploy.local.waiting import pause_after
 from schemas.registry import DEAD_LETTER, Malformed, route
 from tests.builders import encode
 
@@ -61,11 +62,13 @@ async def working(settings: Settings) -> AsyncIterator["asyncio.Task[None]"]:
 async def until(condition: Callable[[], Awaitable[T]], what: str, seconds: float = 30) -> T:
     """Give the first true answer of ``condition``. Raises TimeoutError, naming what was missing."""
     deadline = time.monotonic() + seconds
-    while not (answer := await condition()):
-        if time.monotonic() > deadline:
+    while True:
+        asked = time.monotonic()
+        if answer := await condition():
+            return answer
+        if (now := time.monotonic()) > deadline:
             raise TimeoutError(f"still missing after {seconds:g} s: {what}")
-        await asyncio.sleep(0.02)
-    return answer
+        await asyncio.sleep(pause_after(now - asked))
 
 
 async def dead_letters(settings: Settings) -> Sequence[Record]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_INTERVAL = 0.02
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _PORTS = range(20_000, 32_000)
 _handed_out: set[int] = set()
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -23,11 +23,21 @@ def wait_for(condition: Callable[[], T], what: str, seconds: float = 30.0) -> T:
     Raises TimeoutError, naming `what` was missing, after `seconds`. What `condition` raises passes through.
     """
     deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        if time.monotonic() >= deadline:
+    while True:
+        asked = time.monotonic()
+        if answer := condition():
+            return answer
+        if (now := time.monotonic()) >= deadline:
             raise TimeoutError(f"still missing after {seconds:g} s: {what}")
-        time.sleep(_INTERVAL)
-    return answer
+        time.sleep(pause_after(now - asked))
+
+
+def pause_after(seconds: float) -> float:
+    """Return how long to wait before asking again, in seconds, after a question that took ``seconds``.
+
+    What is waited for may need the processor that the questions take, so they take at most half of it.
+    """
+    return min(max(_SHORTEST_PAUSE, seconds), _LONGEST_PAUSE)
 
 
 def free_port() -> int:
