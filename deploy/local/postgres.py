@@ -33,6 +33,7 @@ _NOT_DURABLE = {
     "full_page_writes": "off",
     "wal_level": "minimal",  # what is copied for a new database is not logged: a third of its cost
     "max_wal_senders": "0",
+    "max_wal_size": "256MB",
 }
 
 

@@ -17,15 +17,19 @@ from deploy.local.postgres import ExternalPostgres, Postgres
 from deploy.local.processes import Process
 from deploy.local.security import Security
 
+# What a stack may need for a log that is not cut, several databases and a topic; in a container there is often less.
+_ROOM_BYTES = 2 * 2**30
+
 
 class Stack:
     """Starts on entry, stops on every way out; after SIGKILL a watchdog does it.
 
     Without `folder`, all files are in a temporary one that stop() removes; with `folder`, Postgres' data (and
     Apache Kafka's) are there for the next start. `broker` goes before BROKER. `durable=False` makes Postgres
-    faster for tests that do not crash it. `kafka_properties` are for Apache Kafka, see ApacheKafka, and
-    `postgres_settings` for a Postgres of our own. With `security`, which only Apache Kafka has, environment() leads
-    to Postgres over TLS, and security.kafka_settings() to Kafka.
+    faster for tests that do not crash the machine, and a temporary folder is in memory where there is room.
+    `kafka_properties` are for Apache Kafka, see ApacheKafka, and `postgres_settings` for a Postgres of our own. With
+    `security`, which only Apache Kafka has, environment() leads to Postgres over TLS, and security.kafka_settings()
+    to Kafka.
     """
 
     kafka: Broker
@@ -115,12 +119,20 @@ class Stack:
             folder = self._given_folder.absolute()
             folder.mkdir(parents=True, exist_ok=True)
         else:
-            folder = Path(tempfile.mkdtemp(prefix="giftledger-"))
+            folder = Path(tempfile.mkdtemp(prefix="giftledger-", dir=None if self._durable else _memory()))
             orphans.watch_folder(folder)
             ways_down.callback(_remove, folder)
         if os.geteuid() == 0:
             folder.chmod(0o711)  # Postgres runs as nobody, and must reach its own folder below
         return folder
+
+
+def _memory() -> Path | None:
+    """Return a folder whose files are in memory, if there is room: a new database is 300 small files."""
+    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder there that is ours alone
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_BYTES:
+        return memory
+    return None
 
 
 def _remove(folder: Path) -> None:

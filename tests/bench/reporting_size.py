@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import asyncpg
@@ -304,6 +306,7 @@ if __name__ == "__main__":
     if options.database_url:
         kept = asyncio.run(main(options.database_url, options.certificates))
     else:
-        with Stack(broker="embedded", durable=False) as stack:
+        # In a folder of its own, which is on a disk: a temporary stack's would be in memory.
+        with TemporaryDirectory() as folder, Stack(Path(folder), broker="embedded", durable=False) as stack:
             kept = asyncio.run(main(stack.postgres.url(), options.certificates))
     sys.exit(0 if kept else 1)
