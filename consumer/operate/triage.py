@@ -1,6 +1,5 @@
 """Triage: what `giftledger dead-letters` prints."""
 
-import sys
 from collections import Counter
 from collections.abc import Set as AbstractSet
 
@@ -32,8 +31,8 @@ async def show_list(settings: Settings, wanted: Filter, *, only_open: bool) -> N
     counts = Table("letters", "open", "topic", "reason", box=None, header_style="bold")
     for (topic, reason), count in matching.most_common():
         counts.add_row(str(count), str(still_open[topic, reason]), topic, reason)
-    # Rows are lines, also where no terminal says how wide it is.
-    console = Console(markup=False, width=None if sys.stdout.isatty() else 240)
+    # Rows are lines, and nothing is cut to make them fit: a terminal that is narrower wraps them.
+    console = Console(markup=False, width=240, soft_wrap=True)
     if matching:
         console.print(letters)
         console.print()
