@@ -14,7 +14,7 @@ from consumer.kafka.record import Record
 from consumer.kafka.scan import scanning
 from consumer.kafka.topics import create_topics
 from consumer.worker.worker import run_worker
-from deploy.local.waiting import pause_after
+from deploy.local.waiting import PATIENT_SECONDS, pause_after
 from schemas.registry import DEAD_LETTER, Malformed, route
 from tests.builders import encode
 
@@ -59,7 +59,7 @@ async def working(settings: Settings) -> AsyncIterator["asyncio.Task[None]"]:
         await task
 
 
-async def until(condition: Callable[[], Awaitable[T]], what: str, seconds: float = 30) -> T:
+async def until(condition: Callable[[], Awaitable[T]], what: str, seconds: float = PATIENT_SECONDS) -> T:
     """Give the first true answer of ``condition``. Raises TimeoutError, naming what was missing."""
     deadline = time.monotonic() + seconds
     while True:

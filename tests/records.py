@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumer.common.settings import Settings
 from consumer.kafka.options import consumer_options, reader_options
+from deploy.local.waiting import PATIENT_SECONDS
 from schemas.registry import FAMILIES
 
 Record = Any  # ConsumerRecord[bytes | None, bytes | None], but aiokafka is not typed
-SECONDS = 30
 
 
 def header(record: Record, name: str) -> str | None:
@@ -34,7 +34,7 @@ def read_until(
     topics: Sequence[str],
     enough: Callable[[list[Record]], bool],
     what: str,
-    seconds: float = SECONDS,
+    seconds: float = PATIENT_SECONDS,
 ) -> list[Record]:
     """Read topics from their beginning, record by record, until it is enough.
 

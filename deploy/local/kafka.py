@@ -57,7 +57,7 @@ class ChildBroker:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        self.process.wait_until(lambda: answers(self.bootstrap_servers), "an answer with a live broker", 60)
+        self.process.wait_until(lambda: answers(self.bootstrap_servers), "an answer with a live broker")
 
     def stop(self) -> None:
         self.process.terminate()

@@ -68,7 +68,7 @@ class DockerKafka:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        wait_for(lambda: answers(self.bootstrap_servers), f"an answer of {self.name}", 60)
+        wait_for(lambda: answers(self.bootstrap_servers), f"an answer of {self.name}")
 
     def stop(self) -> None:
         self._container.stop()

@@ -11,7 +11,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
 from typing import Self
 
 from deploy.local import orphans
-from deploy.local.waiting import wait_for
+from deploy.local.waiting import PATIENT_SECONDS, wait_for
 
 _TAIL_LINES = 25
 
@@ -100,7 +100,7 @@ class Process:
         """None while it runs; -9 after SIGKILL, as subprocess has it."""
         return None if self._child is None else self._child.poll()
 
-    def wait(self, seconds: float) -> int:
+    def wait(self, seconds: float = PATIENT_SECONDS) -> int:
         """Return its exit code. Raises TimeoutError, with the log's tail, if it runs on after `seconds`."""
         try:
             wait_for(lambda: not self.running, f"the end of {self.name}", seconds)
@@ -108,7 +108,7 @@ class Process:
             raise TimeoutError(f"{error}\n{self.tail()}") from None
         return self._reap()
 
-    def wait_until(self, condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+    def wait_until(self, condition: Callable[[], object], what: str, seconds: float = PATIENT_SECONDS) -> None:
         """Wait until `condition` holds.
 
         Raises StackError as soon as the process ends, TimeoutError after `seconds`; both show the log's tail.

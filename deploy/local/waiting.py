@@ -11,13 +11,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# Enough for whatever comes at all, also on a busy machine: who waits for less means a bound.
+PATIENT_SECONDS = 120.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _PORTS = range(20_000, 32_000)
 _handed_out: set[int] = set()
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def wait_for(condition: Callable[[], T], what: str, seconds: float = 30.0) -> T:
+def wait_for(condition: Callable[[], T], what: str, seconds: float = PATIENT_SECONDS) -> T:
     """Return the first true answer of `condition`.
 
     Raises TimeoutError, naming `what` was missing, after `seconds`. What `condition` raises passes through.

@@ -67,7 +67,7 @@ def die(giftledger: Giftledger, place: str, *, after: int) -> None:
     command: list[str | Path] = [sys.executable, Path(__file__).with_name("dying_worker.py"), place, str(after)]
     environment = {**giftledger.environment, "ADMIN_PORT": str(free_port())}
     process = giftledger.stack.run("dying-worker", command, environment)
-    assert process.wait(60) == -SIGKILL, process.tail()
+    assert process.wait() == -SIGKILL, process.tail()
 
 
 def seen(settings: Settings) -> Moment:

@@ -53,8 +53,8 @@ def make(environment: dict[str, str]) -> Make:
 def leaves_nothing(terminal: Terminal, files: Path) -> bool:
     """Say whether all processes and files are gone; the child is waited for."""
     terminal.child.wait(30)
-    wait_for(lambda: terminal.processes() == [], f"the end of {terminal.processes()}", 20)
-    wait_for(lambda: list(files.iterdir()) == [], f"the end of {list(files.iterdir())}", 20)
+    wait_for(lambda: terminal.processes() == [], f"the end of {terminal.processes()}")
+    wait_for(lambda: list(files.iterdir()) == [], f"the end of {list(files.iterdir())}")
     return True
 
 

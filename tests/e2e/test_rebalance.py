@@ -40,7 +40,7 @@ class Flow:
             self._post_next()
             return condition()
 
-        wait_for(post_and_look, what, 60)
+        wait_for(post_and_look, what)
 
     def _post_next(self) -> None:
         body = next(self._coming)
@@ -75,9 +75,9 @@ def story(stack: Stack, template: str) -> Iterator[Story]:
         first.process.signal(first.process.stop_signal)
         everything = settings.topic_partitions * len(FAMILIES)
         flow.until(lambda: partitions(second) == everything, "all partitions with the second worker")
-        wait_for(lambda: committed(settings) == len(flow.posted), "the offsets of all records", 60)
+        wait_for(lambda: committed(settings) == len(flow.posted), "the offsets of all records")
 
-        yield Story(settings, flow.posted, done_by_the_first, processed(second), first.process.wait(30))
+        yield Story(settings, flow.posted, done_by_the_first, processed(second), first.process.wait())
     stack.postgres.drop_database("rebalance")
 
 

@@ -50,7 +50,7 @@ def test_a_worker_that_polls_no_more_ends_with_an_error_and_says_where_it_stands
     giftledger: Giftledger, how: str
 ) -> None:
     with stuck(giftledger, how) as (process, _):
-        assert process.wait(60) == EXIT_CODE
+        assert process.wait() == EXIT_CODE
         assert "did not poll for" in process.tail(200)
         assert "stuck_worker.py" in process.tail(200)
 
@@ -58,13 +58,13 @@ def test_a_worker_that_polls_no_more_ends_with_an_error_and_says_where_it_stands
 def test_a_worker_whose_poll_loop_stands_still_is_not_alive(giftledger: Giftledger) -> None:
     with stuck(giftledger, "lost-poll") as (process, admin_port):
         live = f"http://127.0.0.1:{admin_port}/health/live"
-        process.wait_until(lambda: responds(live), "life", 60)
-        wait_for(lambda: process.running and not responds(live), "its end", 60)
+        process.wait_until(lambda: responds(live), "life")
+        wait_for(lambda: process.running and not responds(live), "its end")
 
 
 def test_a_worker_whose_fetcher_hangs_silently_ends_with_an_error(giftledger: Giftledger) -> None:
     with stuck(giftledger, "silent-fetcher") as (process, _):
-        assert process.wait(90) == 1
+        assert process.wait() == 1
         assert "No progress" in process.tail(200)
 
 
@@ -78,7 +78,7 @@ def test_a_worker_that_was_frozen_for_longer_than_the_watchdog_waits_goes_on(gif
     worker.process.resume()
 
     database = load(giftledger.environment).database
-    worker.process.wait_until(lambda: applied_attempts(database) == 1, "the webhook to be applied", 60)
+    worker.process.wait_until(lambda: applied_attempts(database) == 1, "the webhook to be applied")
 
 
 def test_a_worker_without_work_is_left_alone(giftledger: Giftledger) -> None:

@@ -53,9 +53,9 @@ class Scene:
             assert self.sender.post(encode(bought(_id=f"certificate-{self.posted}"))).status == 200
             self.posted += 1
 
-    def wait_until_all_is_applied(self, worker: Service, seconds: float = 60) -> None:
+    def wait_until_all_is_applied(self, worker: Service) -> None:
         worker.process.wait_until(
-            lambda: applied_attempts(self.database) == self.posted, f"{self.posted} attempts applied", seconds
+            lambda: applied_attempts(self.database) == self.posted, f"{self.posted} attempts applied"
         )
 
 

@@ -338,8 +338,8 @@ def test_no_process_and_no_file_is_left(
 
     assert owner.end(with_signal) == exit_code
 
-    wait_for(lambda: not any(map(alive, pids)), f"the end of {pids}", 5)
-    wait_for(lambda: not folder.exists(), f"the end of {folder}", 5)
+    wait_for(lambda: not any(map(alive, pids)), f"the end of {pids}")
+    wait_for(lambda: not folder.exists(), f"the end of {folder}")
     assert list(home.iterdir()) == []
 
 

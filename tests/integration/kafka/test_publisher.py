@@ -67,7 +67,7 @@ async def test_a_hole_in_the_sequence_numbers_costs_the_later_records_only_a_mom
 
     assert not await send(publisher, settings, b"behind the hole")
 
-    await until(lambda: send(publisher, settings, b"after"), "a record to be taken", 15)
+    await until(lambda: send(publisher, settings, b"after"), "a record to be taken")
     for _ in range(10):
         assert await send(publisher, settings, b"and for good")
 
@@ -83,7 +83,7 @@ async def test_records_that_nobody_takes_make_the_process_unready_and_then_the_p
     sending = publisher.send(f"{settings.topic_prefix}.no-such-topic", key=b"k", value=b"", headers=[])
 
     await until(lambda: _true(not publisher.ready), "unreadiness")
-    await until(lambda: _true(sending.outcome.done()), "the end of the sending", 15)
+    await until(lambda: _true(sending.outcome.done()), "the end of the sending")
     await until(lambda: _true(publisher.ready), "readiness")
     assert await send(publisher, settings, b"after")
 

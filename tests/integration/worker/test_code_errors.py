@@ -14,6 +14,7 @@ from consumer.kafka.record import Record
 from consumer.postgres.database import Connection, Pool
 from consumer.worker import apply as applying
 from consumer.worker.fold import fold
+from deploy.local.waiting import PATIENT_SECONDS
 from schemas import certificates
 from schemas.events import Changes, Event, Known, Outcome
 from schemas.registry import read
@@ -116,7 +117,7 @@ async def test_a_bug_that_every_event_meets_is_a_flood_and_stops_the_worker(
     await publish(settings, *[bought(**CULPRIT) for _ in range(300)])
 
     with pytest.raises(Fatal, match=r"CodeError: (Bug|TypeError) in \w+\.pyx?:\d+"):
-        async with asyncio.timeout(60), working(settings) as worker:
+        async with asyncio.timeout(PATIENT_SECONDS), working(settings) as worker:
             await worker
 
     assert await applied(connections) == []
@@ -129,7 +130,7 @@ async def test_a_worker_that_ends_names_topic_partition_and_offsets(settings: Se
     await publish(settings, bought(_id="a"))
 
     with capture_logs() as logs, pytest.raises(asyncpg.UndefinedTableError):
-        async with asyncio.timeout(60), working(settings) as worker:
+        async with asyncio.timeout(PATIENT_SECONDS), working(settings) as worker:
             await worker
 
     (told,) = [line for line in logs if line["event"] == "worker ends"]

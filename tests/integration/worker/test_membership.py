@@ -13,6 +13,7 @@ from consumer.common.settings import Settings
 from consumer.kafka.topics import admin
 from consumer.postgres.database import Pool
 from deploy.local.stack import Stack
+from deploy.local.waiting import PATIENT_SECONDS
 from tests.builders import bought
 from tests.pipeline import publish, until, working
 
@@ -36,7 +37,7 @@ async def test_a_coordinator_that_answers_the_unexpected_costs_the_worker_a_reba
     async with working(settings) as worker:
         await until(lambda: applied(1), "the first event")
         monkeypatch.setattr(GroupCoordinator, "_do_heartbeat", fails_once)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENT_SECONDS):
             await failed.wait()
         await publish(settings, bought(2))
         await until(lambda: applied(2), "the event after it")

@@ -14,6 +14,7 @@ from consumer.common.settings import Settings
 from consumer.kafka.record import Record
 from consumer.postgres.database import Connection, Pool
 from consumer.worker.apply import apply
+from deploy.local.waiting import PATIENT_SECONDS
 from schemas.events import Event, Outcome
 from tests.builders import bought, encode
 from tests.pipeline import dead_letters, publish, until, working
@@ -64,7 +65,7 @@ async def test_a_dead_letter_that_was_not_acknowledged_is_sent_by_the_next_worke
     with monkeypatch.context() as patched:
         patched.setattr("consumer.worker.dead_letters.DeadLetters.publish", die)
         with pytest.raises(Died):
-            async with asyncio.timeout(30), working(settings) as worker:
+            async with asyncio.timeout(PATIENT_SECONDS), working(settings) as worker:
                 await worker
 
     async with working(settings):
@@ -89,8 +90,8 @@ async def test_of_ten_thousand_messages_the_hundred_bad_ones_cost_only_themselve
     monkeypatch.setattr("consumer.worker.worker.apply", counted)
 
     async with working(settings):
-        await until(lambda: _count(connections, 9_900), "9,900 applied attempts", 60)
-        letters = await until(lambda: _letters(settings, 100), "100 dead letters", 60)
+        await until(lambda: _count(connections, 9_900), "9,900 applied attempts")
+        letters = await until(lambda: _letters(settings, 100), "100 dead letters")
 
     assert len(letters) == 100
     assert all("__connect.errors.exception.message" in dict(letter.headers) for letter in letters)
@@ -130,7 +131,7 @@ async def test_a_flood_of_dead_letters_stops_the_worker_before_the_topic_is_empt
     await publish(settings, *[body] * 500)
 
     with pytest.raises(Fatal, match="DEAD_LETTER_MAX_RATIO=1"):
-        async with asyncio.timeout(60), working(settings) as worker:
+        async with asyncio.timeout(PATIENT_SECONDS), working(settings) as worker:
             await worker
 
     assert len(await dead_letters(settings)) <= 100

@@ -138,7 +138,7 @@ async def worked_off(settings: Settings, sent: dict[str, Sent]) -> Story:
         return Story(place, applied, letters) if applied.keys() | letters.keys() >= set(place.values()) else None
 
     async with working(settings):
-        story = await until(all_done, "an end of every record", 60)
+        story = await until(all_done, "an end of every record")
         assert story
         return story
 

@@ -63,11 +63,11 @@ async def test_while_a_row_is_locked_all_other_events_are_applied(
         async with holding(settings, ROWS[row]):
             locked = paid_with(1, _id=LOCKED, envelope={"attemptId": "attempt-of-the-locked"})
             await publish(settings, *others(10), locked, *others(10))
-            await until(lambda: are_applied(connections, 21), "all events but the one", 15)
+            await until(lambda: are_applied(connections, 21), "all events but the one")
             await publish(settings, paid_with(2, _id=LOCKED), *others(5))
-            await until(lambda: are_applied(connections, 26), "what came later", 15)
+            await until(lambda: are_applied(connections, 26), "what came later")
             done = await asyncio.to_thread(committed, settings)
-        await until(lambda: are_applied(connections, 28), "both events of the certificate", 15)
+        await until(lambda: are_applied(connections, 28), "both events of the certificate")
         await until(lambda: is_committed(settings, 28), "the offsets")
 
     assert done < 28
@@ -86,8 +86,8 @@ async def test_a_definition_s_row_that_is_locked_holds_no_certificate(settings: 
         await until(lambda: are_applied(connections, 1), "the definition")
         async with holding(settings, "SELECT FROM definition FOR UPDATE"):
             await publish(settings, definition("updated", updated=9), *others(10))
-            await until(lambda: are_applied(connections, 11), "the certificates", 15)
-        await until(lambda: are_applied(connections, 12), "the definition's event", 15)
+            await until(lambda: are_applied(connections, 11), "the certificates")
+        await until(lambda: are_applied(connections, 12), "the definition's event")
 
 
 async def test_what_waits_for_its_row_is_fetched_again_by_the_next_worker(
@@ -99,7 +99,7 @@ async def test_what_waits_for_its_row_is_fetched_again_by_the_next_worker(
     async with holding(settings, ROWS["a certificate"]):
         await publish(settings, paid_with(1, _id=LOCKED), *others(10))
         async with working(settings):
-            await until(lambda: are_applied(connections, 11), "the others", 15)
+            await until(lambda: are_applied(connections, 11), "the others")
 
     async with working(settings):
         await until(lambda: are_applied(connections, 12), "the event that had waited")
@@ -115,7 +115,7 @@ async def test_a_table_that_is_locked_is_waited_for_and_makes_no_dead_letter(
             await publish(settings, *others(10))
             await until(lambda: are_retried(before + 2), "two transactions that the table's lock ended")
             assert await applied(connections) == 0
-        await until(lambda: are_applied(connections, 10), "the events behind the lock", 20)
+        await until(lambda: are_applied(connections, 10), "the events behind the lock")
 
     assert await dead_letters(settings) == []
 

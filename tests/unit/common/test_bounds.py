@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from consumer.common.bounds import together
+from deploy.local.waiting import PATIENT_SECONDS
 
 
 async def test_the_results_stand_in_the_order_of_the_ways() -> None:
@@ -35,7 +36,7 @@ async def test_when_one_fails_the_others_are_given_up_and_have_ended() -> None:
         raise RuntimeError("the reason")
 
     with pytest.raises(RuntimeError, match="the reason"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENT_SECONDS):
             await together(endless(), fail())
     assert ended.is_set()
 

@@ -19,6 +19,7 @@ from consumer.kafka.record import Record
 from consumer.kafka.taking import Room
 from consumer.worker import group as module
 from consumer.worker.group import Group, Moved, Stopped
+from deploy.local.waiting import PATIENT_SECONDS
 from tests.builders import record
 
 FIRST, SECOND = TopicPartition("giftcert.certificates", 0), TopicPartition("giftcert.certificates", 1)
@@ -172,7 +173,7 @@ async def test_a_commit_that_hangs_has_a_bound_and_is_made_again(monkeypatch: py
     group.done(batch)
 
     consumer.on_commit = never
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENT_SECONDS):
         await group.commit()
     consumer.on_commit = None
     await group.commit()
@@ -390,7 +391,7 @@ async def test_a_poll_that_ignores_its_timeout_during_a_rebalance_has_a_bound() 
     rebalance = asyncio.get_running_loop().create_future()
     consumer.on_poll = lambda: rebalance
 
-    async with asyncio.timeout(module.POLL_GRACE_SECONDS + 1):
+    async with asyncio.timeout(PATIENT_SECONDS):
         assert await member(consumer).fetch(0) == []
 
 
@@ -398,7 +399,7 @@ async def test_a_poll_ends_when_the_worker_is_asked_to_stop() -> None:
     consumer, stop = Consumer(), asyncio.Event()
     stop.set()
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENT_SECONDS):
         assert await member(consumer, stop=stop).fetch(60) == []
 
 
@@ -590,5 +591,5 @@ async def test_leaving_ends_in_time_whatever_aiokafka_does(
     consumer = Consumer()
     consumer.stop = stop  # type: ignore[method-assign]
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENT_SECONDS):
         await member(consumer).leave()

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from consumer.common.errors import Fatal
 from consumer.worker.watchdog import watch
+from deploy.local.waiting import PATIENT_SECONDS
 
 PARTITION = TopicPartition("giftcert.certificates", 0)
 LIMIT = 0.2
@@ -71,13 +72,13 @@ class Scene:
 
     async def watch(self) -> None:
         arguments: Any = (self.group, self.retry, self.pool, LIMIT)
-        async with asyncio.timeout(LONG):
-            await watch(*arguments)
+        await watch(*arguments)
 
 
 async def lives(scene: Scene) -> bool:
     try:
-        await scene.watch()
+        async with asyncio.timeout(LONG):
+            await scene.watch()
     except TimeoutError:
         return True
     return False
@@ -86,7 +87,8 @@ async def lives(scene: Scene) -> bool:
 @pytest.mark.parametrize("mine", [True, False], ids=["with partitions", "without partitions"])
 async def test_no_progress_though_there_is_work_ends_it(*, mine: bool) -> None:
     with pytest.raises(Fatal, match="No progress"):
-        await Scene(mine=mine).watch()
+        async with asyncio.timeout(PATIENT_SECONDS):
+            await Scene(mine=mine).watch()
 
 
 @pytest.mark.parametrize("mine", [True, False], ids=["with partitions", "without partitions"])
