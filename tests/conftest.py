@@ -38,6 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse a unit test that needs Postgres or a broker: CI does not run it on each of them."""
+    if item.nodeid.startswith("tests/unit/") and "stack" in getattr(item, "fixturenames", ()):
+        pytest.fail("It needs a stack, so it belongs into tests/integration.", pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def stack(say: Callable[[str], None]) -> Iterator[Stack]:
     """One Postgres (not durable: it is faster, and nobody crashes this one) and one broker."""

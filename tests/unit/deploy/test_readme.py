@@ -1,5 +1,7 @@
 """README.md is true where a test can tell."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,11 @@ def test_every_setting_stands_in_the_readme(field: msgspec.structs.FieldInfo) ->
 def test_every_command_stands_in_the_changelog_and_is_explained(command: str) -> None:
     assert main.commands[command].help
     assert command in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_version_is_the_newest_in_the_changelog() -> None:
+    versions = re.findall(r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == versions[0]
 
 
 @pytest.mark.parametrize("target", ["make demo", "make test", "make up", "make help", "make verify"])
