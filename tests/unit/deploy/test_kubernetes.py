@@ -165,7 +165,8 @@ def test_a_value_stands_wherever_it_is_meant_and_no_default_is_left(tmp_path: Pa
     shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("local"))
     overlay = tmp_path / "deploy" / "kubernetes" / "overlays" / "production"
     values = yaml.safe_load((overlay / "values.yaml").read_text())
-    changed = {key: f"changed-{key}" for key in values["data"]}
+    given = enumerate(values["data"].items(), start=17_001)
+    changed = {key: str(number) if default.isdecimal() else f"changed-{key}" for number, (key, default) in given}
     (overlay / "values.yaml").write_text(yaml.safe_dump({**values, "data": changed}))
     file = overlay / "kustomization.yaml"
     content = yaml.safe_load(file.read_text())
@@ -195,6 +196,15 @@ def test_every_file_is_named_in_its_kustomization() -> None:
         there = {path.name for path in file.parent.glob("*.yaml")} - {"kustomization.yaml"}
         assert there <= listed
         assert all((file.parent / path).exists() for path in listed)
+
+
+@pytest.mark.parametrize(
+    "component", sorted({path.name for path in (KUBERNETES / "components").iterdir()} - {"values"})
+)
+def test_a_component_stands_in_the_overlay_and_is_explained(component: str) -> None:
+    assert f"components/{component} " in (PRODUCTION / "kustomization.yaml").read_text().replace("\n", " \n")
+    rows = [line for line in (DEPLOY / "README.md").read_text().splitlines() if line.startswith("|")]
+    assert any(f"`{component}`" in row.split("|")[1] for row in rows)
 
 
 def test_the_alerts_manifest_is_that_of_the_rules() -> None:
