@@ -72,6 +72,11 @@ consumer_deferred = Gauge(
 )
 consumer_assigned_partitions = Gauge("giftcert_consumer_assigned_partitions", "Partitions held.", ["topic"])
 consumer_rebalances = Counter("giftcert_consumer_rebalances", "Assignments received.")
+consumer_log_breaks = Counter(
+    "giftcert_consumer_log_breaks",
+    "Partitions that did not go on where they should: records missing, or again from the beginning.",
+    ["topic", "kind"],
+)
 consumer_last_poll = Gauge("giftcert_consumer_last_poll_timestamp_seconds", "When the worker last polled Kafka.")
 projection_last_applied = Gauge(
     "giftcert_projection_last_applied_timestamp_seconds",

@@ -6,6 +6,8 @@ What aiokafka's producer does otherwise than one expects is met here:
 - A batch that the broker refuses for good leaves a hole in the sequence numbers: from then on an idempotent producer
   fails for that partition, for ever, although its connection is fine. A producer that failed is replaced; for a batch
   that is too large the batcher closes the hole.
+- It does not authenticate again (KIP-368): the broker cuts its connections now and then. What was on its way is sent
+  again; ``_probe`` looks twice.
 - It asks for the cluster's addresses once, at the start: when all have changed, it never comes back. It is replaced.
 - ``stop`` waits for records that nobody takes, may leak CancelledError and then skips the connections: it is bounded.
 """
@@ -131,7 +133,9 @@ class Publisher:
             async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
                 if self._producer is None:
                     self._producer = await Producer.connect(self._options)
-                answered = await self._producer.answers()
+                # A broker with connections.max.reauth.ms cuts connections that are well, for aiokafka does not
+                # authenticate again: only a way that cannot be had anew is none.
+                answered = await self._producer.answers() or await self._producer.answers()
         except Exception:  # noqa: BLE001 - whatever it is: if this ended, nothing would ever connect again
             answered = False
         if answered:

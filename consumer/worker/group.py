@@ -100,6 +100,7 @@ class Group:
         self._taken = Batch(0, [])
         self._uncommitted: dict[TopicPartition, int] = {}
         self._deferred: dict[TopicPartition, set[int]] = {}
+        self._set_back: set[TopicPartition] = set()
         self._committing: asyncio.Task[None] | None = None
 
     async def join(self) -> None:
@@ -211,9 +212,15 @@ class Group:
         following = dict(self.progress)
         for record in records:
             partition = _partition(record)
-            if record.offset > following.get(partition, record.offset):
-                # A reset to the earliest offset: retention, or a broker that lost its log, took them before we did.
-                log.error("records are missing", topic=record.topic, partition=record.partition, before=record.offset)
+            expected = following.get(partition, record.offset)
+            if record.offset != expected:
+                # A reset to the earliest offset. Missing: retention took them before we did. Again: a broker that lost
+                # its log, or another topic of the same name.
+                kind = "missing" if record.offset > expected else "again"
+                metrics.consumer_log_breaks.labels(record.topic, kind).inc()
+                where = {"topic": record.topic, "partition": record.partition}
+                what = "records are missing" if kind == "missing" else "records come again"
+                log.error(what, **where, expected=expected, found=record.offset)
             following[partition] = record.offset + 1
             self.progress.setdefault(partition, record.offset)
 
@@ -257,9 +264,9 @@ class Group:
 
     async def _commit(self) -> None:
         """Commit what is done. A failure costs nothing: the records come again and the ledger absorbs them."""
-        if not self._uncommitted:
+        offsets = {at: offset for at, offset in self._uncommitted.items() if at not in self._set_back}
+        if not offsets:
             return
-        offsets = dict(self._uncommitted)
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
                 await self.consumer.commit(offsets)
@@ -275,6 +282,18 @@ class Group:
         self._uncommitted = {
             partition: offset for partition, offset in self._uncommitted.items() if offset != offsets.get(partition)
         }
+
+    async def set_back(self, topic: str) -> bool:
+        """Commit the beginnings of the partitions of a topic that are ours, and nothing else of it any more."""
+        partitions = [partition for partition in self.consumer.assignment() if partition.topic == topic]
+        self._set_back.update(partitions)
+
+        async def commit_beginnings() -> None:
+            if self._committing:
+                await self._committing
+            await self.consumer.commit(await self.consumer.beginning_offsets(partitions))
+
+        return not partitions or await within(COMMIT_TIMEOUT_SECONDS, commit_beginnings())
 
     async def leave(self) -> None:
         """Commit what is done, leave the group and disconnect, within bounds."""
@@ -300,6 +319,9 @@ class Group:
         for family in FAMILIES:
             count = sum(partition.topic.endswith(f".{family.topic}") for partition in partitions)
             metrics.consumer_assigned_partitions.labels(family.topic).set(count)
+        for topic in {partition.topic for partition in partitions}:
+            for kind in ("missing", "again"):  # there from the start: an increase does not see a series' first value
+                metrics.consumer_log_breaks.labels(topic, kind)
         log.info("partitions assigned", count=len(partitions))
 
 

@@ -37,6 +37,7 @@ from consumer.worker.report_metrics import watch_reports
 from consumer.worker.retry import Retry
 from consumer.worker.row_locks import RowLocked, RowLocks
 from consumer.worker.shards import join, split
+from consumer.worker.topic_watch import watch_topics
 from consumer.worker.watchdog import Heartbeat, watch
 from schemas.certificates import CERTIFICATES
 from schemas.events import Event, Outcome
@@ -262,9 +263,10 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _run_member(settings: Settings, life: Life, connections: Pool, publisher: Publisher) -> None:
     options = consumer_options(settings)
+    topics = [settings.topic(family.topic) for family in FAMILIES]
     group = Group(
         lambda: AIOKafkaConsumer(**options),
-        topics=[settings.topic(family.topic) for family in FAMILIES],
+        topics=topics,
         stop=life.stop,
         most=Room(settings.batch_max_records, settings.batch_max_bytes),
         beat=life.heartbeat.beat,
@@ -278,6 +280,7 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
             worker.run(life.stop),
             worker.deferred.run(worker.settle_deferred),
             watch(group, worker.retry, connections, settings.worker_stall_seconds),
+            watch_topics(group, topics),
             watch_reports(connections, lambda: first in group.consumer.assignment(), lambda: group.behind),
         )
     finally:

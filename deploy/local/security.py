@@ -33,6 +33,8 @@ class Security:
             "listener.security.protocol.map": "SASL_SSL:SASL_SSL",
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": _SCRAM,
+            # As managed ones do: a connection that does not authenticate again is cut.
+            "connections.max.reauth.ms": "3000",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(self.identity),
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import time
 import urllib.error
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,14 +22,17 @@ from deploy.local.comparison import compare
 from deploy.local.security import Security
 from deploy.local.services import Service
 from deploy.local.stack import Stack
+from tests.builders import bought, encode
 from tests.certificates import write_authority
 from tests.databases import value
 from tests.secured import marked_commands, run_tool, secret_files, secured
-from tests.services import commands, read, start_ingress, start_worker, wait_for, wait_for_metric
+from tests.services import commands, metric, read, start_ingress, start_worker, wait_for, wait_for_metric
 
 pytestmark = pytest.mark.long
 
 COUNT = 300
+# After so long the broker cuts a connection (deploy/local/security.py).
+REAUTHENTICATION_SECONDS = 3
 START = datetime(2026, 6, 1, tzinfo=UTC)
 SIGNING_KEY = "a-signing-key-of-good-length"
 
@@ -102,6 +107,26 @@ def test_the_demos_work_is_done_with_the_rights_of_the_runbook(deployed: Deploym
         wait_for_metric(worker, "giftcert_dead_letters_total", 2 * truth.dead_lettered)
     owner = deployed.settings("giftledger-operator", DATABASE_URL=url)
     assert "Swapped" in (rebuilt := run(owner, "rebuild").output), rebuilt
+
+
+def test_connections_that_the_broker_cuts_for_their_age_cost_no_webhook_and_no_rebalance(deployed: Deployment) -> None:
+    with (
+        commands(deployed.stack, deployed.settings("giftledger-ingress")) as of_ingress,
+        commands(deployed.stack, deployed.settings("giftledger-worker", KAFKA_GROUP_ID="giftledger")) as of_worker,
+    ):
+        ingress, sender = start_ingress(of_ingress)
+        worker = start_worker(of_worker)
+        rebalances = metric(worker, "giftcert_consumer_rebalances_total")
+        statuses = Counter[int]()
+        sender = sender._replace(secret=SIGNING_KEY)
+        until = time.monotonic() + 4 * REAUTHENTICATION_SECONDS
+        while time.monotonic() < until:
+            statuses[sender.post(encode(bought())).status] += 1
+        wait_for_metric(worker, "giftcert_messages_processed_total", statuses[200])
+
+        assert statuses.keys() == {200}
+        assert "closed" in ingress.process.log.read_text()  # the broker did cut them
+        assert metric(worker, "giftcert_consumer_rebalances_total") == rebalances
 
 
 async def differences(url: str, truth: Truth) -> list[str]:

@@ -13,6 +13,8 @@ from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
 )
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from consumer.kafka import taking
 from consumer.kafka.record import Record
@@ -64,6 +66,9 @@ class Consumer:
         if self.on_commit:
             await self.on_commit()
         self.committed.append(offsets)
+
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 0)
 
     def assignment(self) -> set[TopicPartition]:
         return self.partitions
@@ -151,6 +156,33 @@ async def test_what_comes_behind_a_deferred_record_misses_nothing(capsys: pytest
 
     assert consumer.committed == [{FIRST: 5}]
     assert "records are missing" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("found", "kind"), [(3, "again"), (12, "missing")])
+async def test_a_partition_that_does_not_go_on_where_it_should_is_loud(found: int, kind: str) -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5, 6, 7)
+    group.done(batch)
+    consumer.batches.append(records(found))
+    labels = {"topic": FIRST.topic, "kind": kind}
+    before = REGISTRY.get_sample_value("giftcert_consumer_log_breaks_total", labels) or 0
+
+    with capture_logs() as logs:
+        assert await group.fetch(0)
+
+    assert [(event["log_level"], event["expected"], event["found"]) for event in logs] == [("error", 8, found)]
+    assert REGISTRY.get_sample_value("giftcert_consumer_log_breaks_total", labels) == before + 1
+
+
+async def test_a_topic_that_is_set_back_is_committed_at_its_beginning_and_nowhere_else() -> None:
+    consumer = Consumer()
+    group, batch = await with_a_batch(consumer, 5, 6, 7)
+    group.done(batch)
+
+    assert await group.set_back(FIRST.topic)
+    await group.commit()
+
+    assert consumer.committed == [{FIRST: 0}]
 
 
 async def test_a_rebalance_forgets_what_was_deferred() -> None:
