@@ -33,7 +33,7 @@ webhook_reserialised = Counter(
 connections_closed = Counter(
     "giftcert_connections_closed",
     "Connections that the ingress closed because no request could be read: idle, connections, head_too_slow, "
-    "head_too_large, body_padded, not_http.",
+    "head_too_large, body_padded, answers_unread, not_http.",
     ["reason"],
 )
 messages_sent = Counter("giftcert_messages_sent", "Records acknowledged by Kafka.", ["topic"])

@@ -9,7 +9,7 @@ drops the body of a request that offers another protocol, or takes it for the ne
 import asyncio
 import resource
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httptools
@@ -74,8 +74,9 @@ class Bounded(HttpToolsProtocol):
         self._padding = 0
         # What the connection ends with, when all requests in front of it are answered.
         self._ending: Ending | None = None
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._linger: asyncio.TimerHandle | None = None
+        self._head_timer = _Timer(self.loop, self._head_is_late)
+        self._linger = _Timer(self.loop, transport.abort)
+        self._unread_answers = _Timer(self.loop, self._nobody_reads)
         if len(self.connections) > self.max_connections:
             metrics.connections_closed.labels(TOO_MANY.reason).inc()
             transport.write(TOO_MANY.answer)
@@ -85,10 +86,27 @@ class Bounded(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unparsed.clear()
-        self._end_head()
-        self._stop_lingering()
+        for timer in (self._head_timer, self._linger, self._unread_answers):
+            timer.stop()
         self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        if self._answering is not None:
+            # uvicorn tells only the last one of those whose heads have come.
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread_answers.start(self.head_seconds)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unread_answers.stop()
+
+    def _nobody_reads(self) -> None:
+        metrics.connections_closed.labels("answers_unread").inc()
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._ending is None:
@@ -116,7 +134,7 @@ class Bounded(HttpToolsProtocol):
     def _bound(self, size: int) -> None:
         """Bound what a slice brought, beside the content of a body. Raises Unreadable."""
         if self._in_head:
-            if self._head_timer is None:
+            if not self._head_timer.is_running:
                 self._begin_head()
             self._head_bytes += size
             if self._head_bytes > MAX_HEAD_BYTES + SLICE_BYTES:
@@ -166,6 +184,8 @@ class Bounded(HttpToolsProtocol):
             if self.parser.get_method() == b"CONNECT":
                 raise Unreadable(NOT_HTTP)
             return  # to _decline()
+        if self.expect_100_continue and self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = False  # RFC 9110, 10.1.1: nobody waits for it
         super().on_headers_complete()
         self._padding = 0
         # What comes in the trailer is no header, whatever its name.
@@ -186,7 +206,7 @@ class Bounded(HttpToolsProtocol):
         self.cycle.more_body = False
         super().on_message_complete()
         self.scope["state"][WHOLE] = True
-        self._stop_lingering()
+        self._linger.stop()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
@@ -195,10 +215,11 @@ class Bounded(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
+            self._close()
             return
         if self.cycle.more_body and self.cycle.response_complete:
             # The rest of a refused body is read and dropped, but not for ever.
-            self._linger_on()
+            self._linger.start(LINGER_SECONDS)
         self._parse()
         if self._ending is not None and not self._is_answering:
             self._say_the_end(self._ending)
@@ -222,7 +243,7 @@ class Bounded(HttpToolsProtocol):
             if not self._is_answering:
                 self._say_the_end(ending)
         elif unfinished.response_complete:
-            self.transport.close()
+            self._close()
         else:
             # Nobody need wait for the rest of its body; this is its answer.
             unfinished.disconnected = True
@@ -234,37 +255,57 @@ class Bounded(HttpToolsProtocol):
         self.transport.write(ending.answer)
         if self.transport.can_write_eof():
             self.transport.write_eof()
-            self._linger_on()
+            self._linger.start(LINGER_SECONDS)
             self.flow.resume_reading()
         else:
-            self.transport.close()
+            self._close()
 
-    def _linger_on(self) -> None:
-        self._stop_lingering()
-        self._linger = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
 
-    def _stop_lingering(self) -> None:
-        if self._linger is not None:
-            self._linger.cancel()
-            self._linger = None
+    def _close(self) -> None:
+        """Close, but do not wait for ever for somebody to read the last answer."""
+        self.transport.close()
+        self._linger.start(LINGER_SECONDS)
 
     def _begin_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
+        self._head_timer.start(self.head_seconds)
 
     def _end_head(self) -> None:
         self._in_head = False
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        self._head_timer.stop()
 
     def _head_is_late(self) -> None:
+        if self.transport.is_closing():
+            return
         if self._is_answering or self._unparsed:
             self._begin_head()  # it is not the client who is slow
         elif self._in_head:
             self._end(TOO_SLOW)
         else:
             metrics.connections_closed.labels("idle").inc()
-            self.transport.close()
+            self._close()
+
+
+class _Timer:
+    """A call that is made later, unless the timer is stopped or started again."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+        self._loop, self._call = loop, call
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._handle is not None
+
+    def start(self, seconds: float) -> None:
+        self.stop()
+        self._handle = self._loop.call_later(seconds, self._call)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
 
 
 class _Flow(FlowControl):

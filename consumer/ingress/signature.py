@@ -19,6 +19,8 @@ from consumer.ingress.stringify import stringify
 from schemas.fields import seconds_from_epoch
 
 HEADER = "x-btrz-signature"
+# Of the header, in characters: it is read before anybody has proven anything.
+_LONGEST = 1024
 _SIZE = hashlib.sha256().digest_size
 
 
@@ -84,8 +86,11 @@ def verify(
 
 
 def _parse(header: str) -> tuple[str, bytes]:
-    """Split the header into ``t`` as sent and the decoded ``s2``."""
-    fields = dict(part.strip().partition("=")[::2] for part in header.split(","))
+    """Split the header into ``t`` as sent and the decoded ``s2``; neither may be given twice."""
+    parts = [part.strip().partition("=")[::2] for part in header[:_LONGEST].split(",")]
+    fields = dict(parts)
+    if len(header) > _LONGEST or len(fields) < len(parts):
+        raise SignatureError(Rejection.MALFORMED)
     sent_at, encoded = fields.get("t", ""), fields.get("s2", "")
     try:
         signature = bytes.fromhex(encoded) if len(encoded) == 2 * _SIZE else _from_base64(encoded)

@@ -18,7 +18,7 @@ import re
 from json.encoder import encode_basestring
 from typing import Any
 
-MOST_VALUES = 10_000
+MOST_VALUES = 5_000
 # The largest array index is 2^32 - 2 (ECMA-262, 6.1.7).
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _LARGEST_INDEX = 2**32 - 2

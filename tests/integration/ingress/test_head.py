@@ -117,6 +117,20 @@ def test_http_1_0_needs_no_host_and_is_answered_once(sender: Sender) -> None:
     assert b"connection: close" in answer
 
 
+def test_http_1_0_is_not_told_to_continue(sender: Sender) -> None:
+    more = b"expect: 100-continue\r\n"
+    with connect(sender) as connection:
+        send_apart(connection, *cut_before_body(request(BODY, more, line=b"POST /webhooks HTTP/1.0\r\n")))
+        assert statuses(received(connection)) == [200]
+    with connect(sender) as connection:
+        send_apart(connection, *cut_before_body(request(BODY, more)))
+        assert statuses(answers(connection, 2)) == [100, 200]
+
+
+def cut_before_body(whole: bytes) -> tuple[bytes, bytes]:
+    return whole.removesuffix(BODY), BODY
+
+
 @pytest.mark.parametrize("version", [b"0.9", b"2.0", b"1.2", b"3.0", b"1", b"1.11"])
 def test_another_version_in_the_line_is_refused(sender: Sender, version: bytes) -> None:
     answer = answer_to(sender, request(line=b"POST /webhooks HTTP/%b\r\n" % version))

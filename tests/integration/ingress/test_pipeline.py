@@ -1,8 +1,11 @@
 """Several requests on one connection: answered in their order, each once, and bounded in memory while they wait."""
 
+import random
 import socket
+import struct
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +27,7 @@ from tests.integration.ingress.raw import (
     statuses,
 )
 from tests.sender import Sender
-from tests.services import commands, deployment, start_ingress, wait_for
+from tests.services import commands, deployment, metric, start_ingress, wait_for
 
 READ_SECONDS = 1.5
 KEEP_ALIVE_SECONDS = 2.5
@@ -123,6 +126,20 @@ def resident_bytes(service: Service) -> int:
     return int(Path(f"/proc/{service.process.pid}/statm").read_text().split()[1]) * 4096
 
 
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_a_client_that_resets_its_connection_costs_no_traceback(
+    deployed: Deployment, sender: Sender, count: int
+) -> None:
+    for _ in range(20):
+        with connect(sender) as connection:
+            connection.sendall(request() * count + GET_HEALTH)
+            # Closing resets the connection instead of ending it.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    assert sender.post(encode(bought())).status == 200
+    assert "Traceback" not in deployed.ingress.process.log.read_text()
+
+
 # A connection between two requests.
 
 
@@ -192,3 +209,79 @@ def test_the_smallest_chunks_are_taken(sender: Sender) -> None:
         connection.sendall(whole.removesuffix(body) + chunks)
 
         assert statuses(answers(connection, 1)) == [200]
+
+
+# Any requests, cut anywhere: each has its own answer, in their order.
+
+OFFER = b"connection: upgrade\r\nupgrade: h2c\r\n"
+GZIP = b"content-encoding: gzip\r\n"
+
+
+def in_chunks(chance: random.Random, more: bytes = b"") -> bytes:
+    """Write a genuine webhook in chunks of any size, with extensions and a trailer."""
+    body = encode(bought())
+    head = (
+        request(body, more).removesuffix(body).replace(b"content-length: %d" % len(body), b"transfer-encoding: chunked")
+    )
+    chunks = []
+    while body:
+        size = chance.randint(1, 200)
+        extension = chance.choice([b"", b";a", b";a=b", b';a="b c"'])
+        chunks.append(b"%x%b\r\n%b\r\n" % (len(body[:size]), extension, body[:size]))
+        body = body[size:]
+    return head + b"".join(chunks) + b"0\r\n" + chance.choice([b"", b"x: y\r\n", b"host: z\r\n"]) + b"\r\n"
+
+
+KINDS: dict[str, tuple[Callable[[random.Random], bytes], list[int]]] = {
+    "genuine": (lambda _: request(), [200]),
+    "chunked": (in_chunks, [200]),
+    "upgrade": (lambda _: request(more=OFFER), [200]),
+    "upgrade, chunked": (lambda chance: in_chunks(chance, OFFER), [200]),
+    "upgrade without a body": (lambda _: b"GET /health HTTP/1.1\r\nhost: a\r\n" + OFFER + b"\r\n", [200]),
+    "a request in a body": (lambda _: request(request()), [400]),
+    "encoded": (lambda _: request(more=GZIP), [415]),
+    "encoded, chunked": (lambda chance: in_chunks(chance, GZIP), [415]),
+    "encoded, with an offer": (lambda chance: in_chunks(chance, GZIP + OFFER), [415]),
+    "too large": (lambda _: LINE + HOST + b"content-length: 300000\r\n\r\n" + b"G" * 300_000, [413]),
+    "no host": (lambda _: request(host=b""), [400]),
+    "elsewhere": (lambda _: b"PUT /elsewhere HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nGET", [404]),
+    "health": (lambda _: b"\r\n" + GET_HEALTH, [200]),
+    "large": (lambda _: request(encode(bought()) + b" " * 100_000), [200]),
+}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_requests_cut_anywhere_are_answered_each_once_and_in_their_order(sender: Sender, seed: int) -> None:
+    chance = random.Random(seed)
+    chosen = [chance.choice(sorted(KINDS)) for _ in range(chance.randint(2, 12))]
+    wire = b"".join(KINDS[kind][0](chance) for kind in chosen)
+    expected = [status for kind in chosen for status in KINDS[kind][1]]
+    with connect(sender) as connection:
+        sending = threading.Thread(target=send_cut, args=(connection, wire, chance), daemon=True)
+        sending.start()
+        got = answers(connection, len(expected))
+        sending.join(30)
+
+        assert statuses(got) == expected, chosen
+        assert is_silent(connection)
+
+
+def send_cut(connection: socket.socket, wire: bytes, chance: random.Random) -> None:
+    while wire:
+        size = chance.choice([1, 7, 100, 1_000, 4_096, 5_000, 100_000, 400_000])
+        connection.sendall(wire[:size])
+        wire = wire[size:]
+        if chance.random() < min(1, 2_000 / (len(wire) + 1)):
+            time.sleep(chance.choice([0, 0.001, 0.005]))
+
+
+def test_a_client_that_reads_no_answers_is_shown_out(deployed: Deployment, sender: Sender) -> None:
+    before = metric(deployed.ingress, "giftcert_connections_closed_total", reason="answers_unread")
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", sender.port))
+        connection.settimeout(READ_SECONDS + 10)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            connection.sendall(GET_HEALTH * 1_000_000)
+
+    assert metric(deployed.ingress, "giftcert_connections_closed_total", reason="answers_unread") == before + 1

@@ -166,7 +166,7 @@ def containers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 texts = st.recursive(numbers | strings | st.sampled_from(["true", "false", "null"]), containers, max_leaves=30)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=texts)
 def test_any_json_is_written_as_javascript_writes_it(javascript: Javascript, text: str) -> None:
     assert stringify(text.encode()) == javascript(text.encode())
