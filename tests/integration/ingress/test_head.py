@@ -179,10 +179,12 @@ def test_a_transfer_encoding_other_than_chunked_in_http_1_1_ends_the_connection(
         assert statuses(received(connection)) == [400]
 
 
-def test_a_signature_in_the_trailer_does_not_count(sender: Sender) -> None:
+@pytest.mark.parametrize("together", [True, False])
+def test_a_signature_in_the_trailer_does_not_count(sender: Sender, *, together: bool) -> None:
     head = LINE + HOST + f"trailer: {HEADER}\r\n".encode() + b"transfer-encoding: chunked\r\n\r\n"
+    body = chunked(BODY, trailer=signed(BODY))
 
-    answer = answer_to(sender, head, chunked(BODY, trailer=signed(BODY)))
+    answer = answer_to(sender, head + body) if together else answer_to(sender, head, body)
 
     assert_refused(answer, 401, "signature_missing")
 
