@@ -6,7 +6,7 @@ could read otherwise than we do (RFC 9112, 2.3, 3.2 and 6.1), and bodies that ar
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from starlette.types import Scope
@@ -64,3 +64,15 @@ def refuse_encoded(head: Head) -> None:
             "Header content-encoding must be identity: the signature is that of the body as it was signed",
             {"Accept-Encoding": "identity"},
         )
+
+
+def write_without_offer(method: bytes, target: bytes, version: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Write a head anew, without `Upgrade` and without what `Connection` says of it."""
+    kept = [(name, _without_upgrade(value) if name == b"connection" else value) for name, value in headers]
+    lines = b"".join(b"%b: %b\r\n" % (name, value) for name, value in kept if name != b"upgrade")
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (method, target, version, lines)
+
+
+def _without_upgrade(connection: bytes) -> bytes:
+    options = [option.strip() for option in connection.split(b",")]
+    return b", ".join(option for option in options if option.lower() != b"upgrade")

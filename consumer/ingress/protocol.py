@@ -9,7 +9,6 @@ drops the body of a request that offers another protocol, or takes it for the ne
 import asyncio
 import resource
 from collections import deque
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import httptools
@@ -17,7 +16,9 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from consumer.common import metrics
+from consumer.common.bounds import Timer
 from consumer.ingress.endings import NOT_HTTP, PADDED, TOO_LARGE, TOO_MANY, TOO_SLOW, Ending
+from consumer.ingress.head import write_without_offer
 
 # Of a request's line and headers, as they are sent.
 MAX_HEAD_BYTES = 32_768
@@ -74,9 +75,9 @@ class Bounded(HttpToolsProtocol):
         self._padding = 0
         # What the connection ends with, when all requests in front of it are answered.
         self._ending: Ending | None = None
-        self._head_timer = _Timer(self.loop, self._head_is_late)
-        self._linger = _Timer(self.loop, transport.abort)
-        self._unread_answers = _Timer(self.loop, self._nobody_reads)
+        self._head_timer = Timer(self.loop, self._head_is_late)
+        self._linger = Timer(self.loop, transport.abort)
+        self._unread_answers = Timer(self.loop, self._nobody_reads)
         if len(self.connections) > self.max_connections:
             metrics.connections_closed.labels(TOO_MANY.reason).inc()
             transport.write(TOO_MANY.answer)
@@ -164,12 +165,10 @@ class Bounded(HttpToolsProtocol):
 
         Told of an offer, llhttp ends the request with its head, and takes its body for the next one.
         """
-        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
-        kept = b"".join(b"%b: %b\r\n" % header for header in _without_offer(self.headers))
+        version = self.parser.get_http_version().encode()
+        head = write_without_offer(self.parser.get_method(), self.url, version, self.headers)
         self.parser = httptools.HttpRequestParser(self)
-        self._unparsed.extendleft(
-            part for part in (rest, b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, kept)) if part
-        )
+        self._unparsed.extendleft([rest, head] if rest else [head])
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -236,18 +235,22 @@ class Bounded(HttpToolsProtocol):
         self._unparsed.clear()
         self._ending = ending
         metrics.connections_closed.labels(ending.reason).inc()
-        unfinished = last if (last := self._last) and last.more_body else None
-        if unfinished is None or unfinished is not self._answering:
-            if unfinished is not None:
-                self.pipeline.popleft()
-            if not self._is_answering:
-                self._say_the_end(ending)
-        elif unfinished.response_complete:
+        last = self._last
+        if last and last.more_body and last is self._answering:
+            self._end_within(last, ending)
+            return
+        if last and last.more_body:
+            self.pipeline.popleft()  # it will never be whole
+        if not self._is_answering:
+            self._say_the_end(ending)
+
+    def _end_within(self, request: RequestResponseCycle, ending: Ending) -> None:
+        """End in the body of the request that is being answered: it has one answer, this one unless it had another."""
+        if request.response_complete:
             self._close()
         else:
-            # Nobody need wait for the rest of its body; this is its answer.
-            unfinished.disconnected = True
-            unfinished.message_event.set()
+            request.disconnected = True
+            request.message_event.set()
             self._say_the_end(ending)
 
     def _say_the_end(self, ending: Ending) -> None:
@@ -287,27 +290,6 @@ class Bounded(HttpToolsProtocol):
             self._close()
 
 
-class _Timer:
-    """A call that is made later, unless the timer is stopped or started again."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
-        self._loop, self._call = loop, call
-        self._handle: asyncio.TimerHandle | None = None
-
-    @property
-    def is_running(self) -> bool:
-        return self._handle is not None
-
-    def start(self, seconds: float) -> None:
-        self.stop()
-        self._handle = self._loop.call_later(seconds, self._call)
-
-    def stop(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-
 class _Flow(FlowControl):
     """Reads on only where nothing waits to be parsed, whoever asks for it."""
 
@@ -318,13 +300,3 @@ class _Flow(FlowControl):
     def resume_reading(self) -> None:
         if not self._unparsed:
             super().resume_reading()
-
-
-def _without_offer(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    """Leave `Upgrade` out, and what `Connection` says of it."""
-    for name, value in headers:
-        if name == b"connection":
-            options = [option.strip() for option in value.split(b",")]
-            yield name, b", ".join(option for option in options if option.lower() != b"upgrade")
-        elif name != b"upgrade":
-            yield name, value
