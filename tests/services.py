@@ -1,5 +1,6 @@
 """giftledger's own processes in tests: an ingress or a worker, and what their admin ports say."""
 
+import asyncio
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
@@ -7,6 +8,9 @@ from contextlib import contextmanager
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from consumer.common.settings import load
+from consumer.kafka.topics import create_topics
+from consumer.postgres.migrate import migrate
 from deploy.local.services import Giftledger, Service
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port, wait_for
@@ -39,6 +43,16 @@ def commands(stack: Stack, environment: Mapping[str, str]) -> Iterator[Giftledge
         yield giftledger
     finally:
         giftledger.stop()
+
+
+def create_its_topics(giftledger: Giftledger) -> None:
+    """Do what `giftledger topics` does, without a process of its own: most tests are not about the command."""
+    asyncio.run(create_topics(load(giftledger.environment)))
+
+
+def migrate_its_database(giftledger: Giftledger) -> None:
+    """Do what `giftledger migrate` does, without a process of its own."""
+    asyncio.run(migrate(load(giftledger.environment)))
 
 
 def start_ingress(giftledger: Giftledger, *, ready: bool = True, **settings: str) -> tuple[Service, Sender]:
@@ -80,8 +94,10 @@ def wait_for_metric(service: Service, name: str, value: float, **labels: str) ->
 
 __all__ = [
     "commands",
+    "create_its_topics",
     "deployment",
     "metric",
+    "migrate_its_database",
     "read",
     "start_ingress",
     "start_worker",

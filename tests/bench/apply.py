@@ -17,7 +17,7 @@ from tests.bench.report import Figure, at_least, median
 from tests.bench.sizes import Sizes
 from tests.bench.workload import Workload, fill
 from tests.databases import value
-from tests.services import commands, deployment
+from tests.services import commands, create_its_topics, deployment, migrate_its_database
 
 DECODED = 20_000
 
@@ -67,8 +67,8 @@ def deployed(stack: Stack) -> Iterator[Giftledger]:
     environment = deployment(stack, DATABASE_URL=url, TOPIC_PARTITIONS="6", KAFKA_SESSION_TIMEOUT_MS="10000")
     try:
         with commands(stack, environment) as giftledger:
-            giftledger.run("migrate")
-            giftledger.run("topics")
+            migrate_its_database(giftledger)
+            create_its_topics(giftledger)
             yield giftledger
     finally:
         stack.postgres.drop_database(database)

@@ -16,7 +16,16 @@ from tests.databases import Row, converging, ledger
 from tests.e2e.dying_worker import BEFORE_THE_DATABASE_COMMIT, BEFORE_THE_OFFSET_COMMIT
 from tests.e2e.traffic import distinct_attempts, expected_tables, post, simulated
 from tests.records import committed, is_empty
-from tests.services import commands, deployment, metric, start_ingress, start_worker, wait_for, wait_for_metric
+from tests.services import (
+    commands,
+    create_its_topics,
+    deployment,
+    metric,
+    start_ingress,
+    start_worker,
+    wait_for,
+    wait_for_metric,
+)
 
 BODIES = simulated(120)
 
@@ -44,7 +53,7 @@ def story(stack: Stack, template: str) -> Iterator[Story]:
     environment = deployment(stack, DATABASE_URL=stack.postgres.create_database("crash", template))
     settings = load(environment)
     with commands(stack, environment) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         ingress, sender = start_ingress(giftledger)
         post(sender, BODIES)
         ingress.process.terminate()

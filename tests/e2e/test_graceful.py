@@ -21,7 +21,15 @@ from tests.builders import bought, encode
 from tests.databases import applied_attempts, value
 from tests.records import committed
 from tests.sender import Sender
-from tests.services import commands, deployment, start_ingress, start_worker, wait_for
+from tests.services import (
+    commands,
+    create_its_topics,
+    deployment,
+    migrate_its_database,
+    start_ingress,
+    start_worker,
+    wait_for,
+)
 
 # The bounds that README.md states, and what a busy machine may add.
 IDLE_SECONDS = 5
@@ -41,8 +49,8 @@ def giftledger(own: Stack) -> Iterator[Giftledger]:
     database = f"graceful_{time.monotonic_ns()}"
     environment = deployment(own, DATABASE_URL=own.postgres.create_database(database))
     with commands(own, environment) as giftledger:
-        giftledger.run("topics")
-        giftledger.run("migrate")
+        create_its_topics(giftledger)
+        migrate_its_database(giftledger)
         yield giftledger
 
 

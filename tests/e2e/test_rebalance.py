@@ -14,7 +14,7 @@ from tests.databases import applied_attempts, converging
 from tests.e2e.traffic import distinct_attempts, expected_tables, post, simulated
 from tests.records import committed, is_empty
 from tests.sender import Sender
-from tests.services import commands, deployment, metric, start_ingress, start_worker, wait_for
+from tests.services import commands, create_its_topics, deployment, metric, start_ingress, start_worker, wait_for
 
 
 class Story(NamedTuple):
@@ -61,7 +61,7 @@ def story(stack: Stack, template: str) -> Iterator[Story]:
     environment = deployment(stack, DATABASE_URL=stack.postgres.create_database("rebalance", template))
     settings = load(environment)
     with commands(stack, environment) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         _, sender = start_ingress(giftledger)
         flow, first = Flow(sender), start_worker(giftledger)
         flow.until(lambda: processed(first) > 0, "work done by the first worker")

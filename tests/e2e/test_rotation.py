@@ -14,7 +14,7 @@ from deploy.local.waiting import free_port
 from tests.builders import bought, encode
 from tests.records import attempt, header, read_until
 from tests.sender import Sender
-from tests.services import commands, deployment, wait_for
+from tests.services import commands, create_its_topics, deployment, wait_for
 
 OLD, NEW = "the-key-of-2025", "the-key-of-2026"
 SOME = 20
@@ -89,7 +89,7 @@ def posting(traffic: Traffic) -> Iterator[None]:
 def test_a_key_is_rotated_without_a_dropped_webhook(stack: Stack) -> None:
     environment = deployment(stack)
     with commands(stack, environment) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         traffic = Traffic([Replica(giftledger), Replica(giftledger)])
         for replica in traffic.replicas:
             replica.start(f"2025={OLD}")

@@ -15,7 +15,7 @@ from deploy.local.stack import Stack
 from deploy.local.waiting import free_port, responds
 from tests.builders import bought, encode
 from tests.databases import applied_attempts
-from tests.services import commands, deployment, start_ingress, start_worker, wait_for
+from tests.services import commands, create_its_topics, deployment, start_ingress, start_worker, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -26,7 +26,7 @@ STALL_SECONDS = 3.0
 def giftledger(stack: Stack, database_url: str) -> Iterator[Giftledger]:
     environment = deployment(stack, DATABASE_URL=database_url, WORKER_STALL_SECONDS=str(STALL_SECONDS))
     with commands(stack, environment) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         yield giftledger
 
 

@@ -25,7 +25,16 @@ from tests.builders import bought, encode
 from tests.databases import applied_attempts
 from tests.e2e.nemesis.proxy import Loop, Proxy
 from tests.pipeline import publish, until, working
-from tests.services import commands, deployment, metric, start_ingress, start_worker, wait_for
+from tests.services import (
+    commands,
+    create_its_topics,
+    deployment,
+    metric,
+    migrate_its_database,
+    start_ingress,
+    start_worker,
+    wait_for,
+)
 
 pytestmark = pytest.mark.long
 
@@ -80,8 +89,8 @@ def scene(own: Stack) -> Iterator[Scene]:
         KAFKA_SESSION_TIMEOUT_MS="6000",
     )
     with commands(own, environment) as giftledger:
-        giftledger.run("topics")
-        giftledger.run("migrate")
+        create_its_topics(giftledger)
+        migrate_its_database(giftledger)
         yield Scene(own, giftledger, network)
     loop.stop()
 

@@ -17,7 +17,16 @@ from deploy.local.services import Service
 from deploy.local.stack import Stack
 from tests.builders import bought, encode
 from tests.records import header, published
-from tests.services import commands, deployment, start_ingress, start_worker, wait_for, wait_for_metric
+from tests.services import (
+    commands,
+    create_its_topics,
+    deployment,
+    migrate_its_database,
+    start_ingress,
+    start_worker,
+    wait_for,
+    wait_for_metric,
+)
 
 COUNT = 400
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -65,8 +74,8 @@ def run(request: pytest.FixtureRequest, stack: Stack) -> Iterator[Run]:
         # Processes of one name share a file: what other tests' wrote is not ours to judge.
         (stack.folder / f"{name}.log").unlink(missing_ok=True)
     with commands(stack, environment) as giftledger:
-        giftledger.run("migrate")
-        giftledger.run("topics")
+        migrate_its_database(giftledger)
+        create_its_topics(giftledger)
         ingress, sender = start_ingress(giftledger)
         worker = start_worker(giftledger)
         summary, truth = asyncio.run(
@@ -111,7 +120,7 @@ def test_a_trace_goes_from_the_request_into_the_record_and_into_the_workers_log(
     environment = deployment(stack, DATABASE_URL=database_url, LOG_FORMAT="json", LOG_LEVEL="debug")
     (stack.folder / "worker.log").unlink(missing_ok=True)
     with commands(stack, environment) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         _, sender = start_ingress(giftledger)
         body = CERTIFICATE_CREATED.encode()
         assert sender.post(body, {"traceparent": TRACEPARENT}).status == 200
@@ -144,7 +153,7 @@ class Lines:
 
 def test_a_steady_state_writes_no_line_a_record(stack: Stack, database_url: str) -> None:
     with commands(stack, deployment(stack, DATABASE_URL=database_url, LOG_FORMAT="json")) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         ingress, sender = start_ingress(giftledger)
         worker = start_worker(giftledger)
         logs = Lines(ingress), Lines(worker)
@@ -160,8 +169,8 @@ def test_a_steady_state_writes_no_line_a_record(stack: Stack, database_url: str)
 @pytest.mark.parametrize("what", ["kafka", "postgres"])
 def test_what_is_away_costs_a_few_lines_a_minute(away: Stack, what: str) -> None:
     with commands(away, deployment(away, LOG_FORMAT="json", PUBLISH_DEADLINE_SECONDS="0.2")) as giftledger:
-        giftledger.run("migrate")
-        giftledger.run("topics")
+        migrate_its_database(giftledger)
+        create_its_topics(giftledger)
         ingress, sender = start_ingress(giftledger)
         worker = start_worker(giftledger)
         assert sender.post(encode(bought())).status == 200

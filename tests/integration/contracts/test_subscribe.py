@@ -7,7 +7,7 @@ from pathlib import Path
 
 from consumer.traffic.examples import CERTIFICATE_CREATED, CERTIFICATE_ID, CERTIFICATE_PAID_WITH
 from deploy.local.stack import Stack
-from tests.services import commands, deployment, start_ingress
+from tests.services import commands, create_its_topics, deployment, start_ingress
 
 README = Path(__file__).parents[3] / "README.md"
 MOST_LINES = 20
@@ -26,7 +26,7 @@ def test_a_subscriber_of_twenty_lines_sees_each_attempt_once(stack: Stack) -> No
     environment = deployment(stack)
     test_traffic = json.loads(CERTIFICATE_PAID_WITH) | {"livemode": False, "attemptId": "a-test"}
     with commands(stack, environment) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         _, sender = start_ingress(giftledger)
         bodies = [CERTIFICATE_CREATED, CERTIFICATE_CREATED, json.dumps(test_traffic), CERTIFICATE_PAID_WITH]
         assert [sender.post(body.encode()).status for body in bodies] == [200] * 4

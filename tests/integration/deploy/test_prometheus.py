@@ -16,7 +16,15 @@ from deploy.local.stack import Stack
 from tests.metric_table import described
 from tests.monitoring import DEPLOY, RULES, Prometheus, alerts, program, prometheus, queries, rules
 from tests.sender import SECRET
-from tests.services import commands, deployment, start_ingress, start_worker, wait_for_metric
+from tests.services import (
+    commands,
+    create_its_topics,
+    deployment,
+    migrate_its_database,
+    start_ingress,
+    start_worker,
+    wait_for_metric,
+)
 
 COUNT = 300
 # Several scrapes: a rate needs two of each series, and an increase between them.
@@ -57,8 +65,8 @@ def watched(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     program("prometheus")
     url = stack.postgres.create_database("watched")
     with commands(stack, deployment(stack, DATABASE_URL=url)) as giftledger:
-        giftledger.run("migrate")
-        giftledger.run("topics")
+        migrate_its_database(giftledger)
+        create_its_topics(giftledger)
         ingress, sender = start_ingress(giftledger)
         worker = start_worker(giftledger)
         targets = {

@@ -17,7 +17,7 @@ from consumer.contracts import FOLDER
 from consumer.ingress.signature import HEADER, sign
 from deploy.local.stack import Stack
 from tests.sender import SECRET
-from tests.services import commands, deployment, start_ingress
+from tests.services import commands, create_its_topics, deployment, start_ingress
 
 CASES = 100
 
@@ -61,7 +61,7 @@ class Unsigned(AuthBase):
 @pytest.fixture(scope="module")
 def url(stack: Stack) -> Iterator[str]:
     with commands(stack, deployment(stack)) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         _, sender = start_ingress(giftledger)
         yield f"http://127.0.0.1:{sender.port}"
 

@@ -24,7 +24,7 @@ from tests.integration.ingress.raw import (
     statuses,
 )
 from tests.sender import Sender
-from tests.services import commands, deployment, metric, start_ingress
+from tests.services import commands, create_its_topics, deployment, metric, start_ingress
 
 
 class Deployment(NamedTuple):
@@ -35,7 +35,7 @@ class Deployment(NamedTuple):
 @pytest.fixture(scope="module")
 def deployed(stack: Stack) -> Iterator[Deployment]:
     with commands(stack, deployment(stack)) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         yield Deployment(*start_ingress(giftledger))
 
 

@@ -15,7 +15,7 @@ from deploy.local.stack import Stack
 from tests.builders import bought, encode
 from tests.integration.ingress.raw import connect, received
 from tests.sender import Sender
-from tests.services import commands, deployment, metric, start_ingress, wait_for
+from tests.services import commands, create_its_topics, deployment, metric, start_ingress, wait_for
 
 READ_SECONDS = 1.5
 # What an answer may take beyond its bound, on a busy machine.
@@ -32,7 +32,7 @@ class Deployment(NamedTuple):
 @pytest.fixture(scope="module")
 def deployed(stack: Stack) -> Iterator[Deployment]:
     with commands(stack, deployment(stack, WEBHOOK_READ_TIMEOUT_SECONDS=str(READ_SECONDS))) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         yield Deployment(giftledger, *start_ingress(giftledger))
 
 

@@ -15,7 +15,7 @@ from deploy.local.waiting import accepts, responds
 from tests.builders import bought, encode
 from tests.records import published
 from tests.sender import Answer, Sender
-from tests.services import commands, deployment, metric, start_ingress, wait_for
+from tests.services import commands, create_its_topics, deployment, metric, start_ingress, wait_for
 
 DEADLINE = 2.0
 # What an answer may take beyond the publish deadline, on a busy machine.
@@ -77,7 +77,7 @@ def assert_accepts(sender: Sender, settings: Settings) -> None:
 def test_a_killed_broker_means_503_within_the_deadline_and_recovery_without_a_restart(
     giftledger: Giftledger, settings: Settings, broker: Broker
 ) -> None:
-    giftledger.run("topics")
+    create_its_topics(giftledger)
     ingress, sender = start_ingress(giftledger)
     assert_accepts(sender, settings)
 
@@ -92,7 +92,7 @@ def test_a_killed_broker_means_503_within_the_deadline_and_recovery_without_a_re
     finally:
         broker.start()
 
-    giftledger.run("topics")  # the embedded broker forgets them
+    create_its_topics(giftledger)  # the embedded broker forgets them
     ingress.wait_until_ready()
     wait_for(lambda: post(sender)[0].status == 200, "a webhook to be accepted again")
     assert_accepts(sender, settings)
@@ -101,7 +101,7 @@ def test_a_killed_broker_means_503_within_the_deadline_and_recovery_without_a_re
 def test_without_the_broker_s_acknowledgement_there_is_no_200(
     giftledger: Giftledger, settings: Settings, broker: Broker
 ) -> None:
-    giftledger.run("topics")
+    create_its_topics(giftledger)
     ingress, sender = start_ingress(giftledger)
     assert_accepts(sender, settings)
 
@@ -127,7 +127,7 @@ def test_an_ingress_starts_without_a_broker_and_is_ready_as_soon_as_there_is_one
     finally:
         broker.start()
 
-    giftledger.run("topics")
+    create_its_topics(giftledger)
     ingress.wait_until_ready()
     assert_accepts(sender, settings)
 
@@ -147,7 +147,7 @@ def test_a_load_balancer_is_told_that_the_broker_is_away_and_no_more(giftledger:
 
 
 def test_sigterm_ends_the_ingress_also_while_its_broker_hangs(giftledger: Giftledger, broker: Broker) -> None:
-    giftledger.run("topics")
+    create_its_topics(giftledger)
     ingress, sender = start_ingress(giftledger, PUBLISH_DEADLINE_SECONDS="0.5")
     body = encode(bought())
 

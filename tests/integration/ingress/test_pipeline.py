@@ -27,7 +27,7 @@ from tests.integration.ingress.raw import (
     statuses,
 )
 from tests.sender import Sender
-from tests.services import commands, deployment, metric, start_ingress, wait_for
+from tests.services import commands, create_its_topics, deployment, metric, start_ingress, wait_for
 
 READ_SECONDS = 1.5
 KEEP_ALIVE_SECONDS = 2.5
@@ -48,7 +48,7 @@ def deployed(stack: Stack) -> Iterator[Deployment]:
         INGRESS_KEEP_ALIVE_SECONDS=str(KEEP_ALIVE_SECONDS),
     )
     with commands(stack, settings) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         yield Deployment(*start_ingress(giftledger))
 
 

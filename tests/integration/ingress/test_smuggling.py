@@ -14,7 +14,7 @@ from deploy.local.stack import Stack
 from tests.builders import bought, encode
 from tests.integration.ingress.raw import connect, received
 from tests.sender import SECRET, Sender
-from tests.services import commands, deployment, metric, start_ingress
+from tests.services import commands, create_its_topics, deployment, metric, start_ingress
 
 LINE = b"POST /webhooks HTTP/1.1\r\nhost: localhost\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -28,7 +28,7 @@ class Deployment(NamedTuple):
 @pytest.fixture(scope="module")
 def deployed(stack: Stack) -> Iterator[Deployment]:
     with commands(stack, deployment(stack, WEBHOOK_READ_TIMEOUT_SECONDS="1")) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         yield Deployment(*start_ingress(giftledger))
 
 

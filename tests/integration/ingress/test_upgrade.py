@@ -22,7 +22,7 @@ from tests.integration.ingress.raw import (
 )
 from tests.records import attempt, published, read_until
 from tests.sender import Sender
-from tests.services import commands, deployment, start_ingress
+from tests.services import commands, create_its_topics, deployment, start_ingress
 
 OFFERS = {
     "h2c": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n",
@@ -37,7 +37,7 @@ OFFERS = {
 def deployed(stack: Stack) -> Iterator[tuple[Settings, Sender]]:
     environment = deployment(stack)
     with commands(stack, environment) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         yield load(environment), start_ingress(giftledger)[1]
 
 

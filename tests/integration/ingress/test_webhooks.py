@@ -23,7 +23,16 @@ from deploy.local.waiting import accepts, free_port
 from tests.builders import bought, definition, definition_deleted, encode, webhook
 from tests.records import attempt, header, published, read_until
 from tests.sender import SECRET, Answer, Sender
-from tests.services import commands, deployment, metric, read, start_ingress, wait_for, wait_for_metric
+from tests.services import (
+    commands,
+    create_its_topics,
+    deployment,
+    metric,
+    read,
+    start_ingress,
+    wait_for,
+    wait_for_metric,
+)
 
 LIMIT = 262_144
 PAYLOADS = Path(__file__).parents[2] / "payloads"
@@ -42,7 +51,7 @@ class Deployment(NamedTuple):
 def deployed(stack: Stack) -> Iterator[Deployment]:
     environment = deployment(stack, WEBHOOK_SIGNING_KEYS=f"test={SECRET},next=the-next-key")
     with commands(stack, environment) as giftledger:
-        giftledger.run("topics")
+        create_its_topics(giftledger)
         ingress, sender = start_ingress(giftledger)
         yield Deployment(giftledger, load(environment), ingress, sender)
 
