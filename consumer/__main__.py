@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import click
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
@@ -46,6 +47,10 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
             raise Failure(f"Kafka at {asyncio.run(diagnose_kafka(connection_options(settings)))}") from None
         except KafkaError as error:
             raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {error}") from None
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            from consumer.common.diagnosis import explain_database
+
+            raise Failure(explain_database(error)) from None
 
     return run
 
@@ -82,10 +87,15 @@ def worker(settings: Settings) -> None:
 @main.command(short_help="Bring the database to this version.")
 @command
 def migrate(settings: Settings) -> None:
-    """Bring the database to this version's tables, roles and reports. Safe to repeat."""
+    """Bring the database to this version's tables, roles and reports. Safe to repeat.
+
+    Writes REPORTING_TIME_ZONE and ACCOUNT_CURRENCIES into the database where they are set: figures follow what stands
+    there, and a worker whose environment says otherwise is not ready.
+    """
     from consumer.postgres.migrate import migrate
 
-    asyncio.run(migrate(settings))
+    for note in asyncio.run(migrate(settings)):
+        click.echo(note)
     click.echo("The database is current.")
 
 

@@ -4,6 +4,14 @@ CREATE SCHEMA giftcert;
 
 ALTER SCHEMA giftcert OWNER TO giftledger_owner;
 
+CREATE SCHEMA giftcert_old;
+
+ALTER SCHEMA giftcert_old OWNER TO giftledger_owner;
+
+CREATE SCHEMA giftcert_shadow;
+
+ALTER SCHEMA giftcert_shadow OWNER TO giftledger_owner;
+
 CREATE SCHEMA reporting;
 
 ALTER SCHEMA reporting OWNER TO giftledger_owner;
@@ -300,7 +308,7 @@ GRANT USAGE ON SCHEMA reporting TO giftledger_reporting;
 
 GRANT USAGE ON SCHEMA reporting_test TO giftledger_reporting;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.account_currency TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.account_currency TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.certificate TO giftledger_writer;
 
@@ -310,6 +318,6 @@ GRANT UPDATE(received_at) ON TABLE giftcert.certificate_history TO giftledger_wr
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.definition TO giftledger_writer;
 
-GRANT SELECT,UPDATE ON TABLE giftcert.reporting_setting TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.reporting_setting TO giftledger_writer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.webhook_attempt TO giftledger_writer;

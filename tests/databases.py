@@ -1,12 +1,18 @@
 """What stands in a deployment's database, for tests that have no event loop of their own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
+import msgspec
 
+from consumer.common.settings import Secret, Settings
 from consumer.postgres.database import SCHEMA, Connection
+from deploy.local.stack import Stack
 from tests.laboratory import comparable
 
 T = TypeVar("T")
@@ -25,6 +31,18 @@ def value(url: str, sql: str, *arguments: object) -> Any:
     (row,) = rows(url, sql, *arguments)
     (only,) = row.values()
     return only
+
+
+@contextmanager
+def user_in(stack: Stack, role: str, settings: Settings) -> Iterator[Settings]:
+    """Make a user that has one role and no other right; give the settings of a process that is this user."""
+    name, database = f"user_{uuid.uuid4().hex[:12]}", urlsplit(settings.database).path.removeprefix("/")
+    stack.postgres.execute(f"CREATE USER {name} PASSWORD 'x' IN ROLE {role}", database="postgres")
+    url = stack.postgres.url(database, user=name, password="x")
+    try:
+        yield msgspec.structs.replace(settings, database_url=Secret(url))
+    finally:
+        stack.postgres.execute(f"DROP USER {name}", database="postgres")
 
 
 def ledger(url: str) -> list[Row]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from consumer.postgres.migrate import dbmate
 from deploy.local.stack import Stack
 
-SCHEMAS = ("giftcert", "reporting", "reporting_test", "reporting_internal")
+SCHEMAS = ("giftcert", "giftcert_shadow", "giftcert_old", "reporting", "reporting_test", "reporting_internal")
 _HEAD = "-- What the migrations give. Written by `make schema`; a test compares it with what they give now.\n\n"
 # What differs between servers, databases or runs and says nothing about the schema.
 # pg_attver: from 15.20 on a server counts a column's versions in its options, which only its own pg_dump knows to hide.

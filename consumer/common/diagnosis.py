@@ -19,6 +19,11 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 CONNECT_SECONDS = 5.0
 
+_GRANT = (
+    "As whoever migrates, GRANT giftledger_writer TO the user of workers, giftledger_owner TO that of who migrates or "
+    "rebuilds, giftledger_reporting TO that of readers."
+)
+
 
 class Diagnosis(NamedTuple):
     """What is wrong, to stand behind the name of who said so, and what to do about it."""
@@ -79,25 +84,65 @@ def _judge_kafka(error: Exception) -> Diagnosis:
 
 
 def diagnose_database(error: BaseException) -> Diagnosis | None:
-    """Say why a connection to Postgres could not be made; None for what no setting can help."""
+    """Say why Postgres cannot be reached, or refuses; None for what neither a setting nor an operator can help."""
+    return _judge_connection(error) or _judge_answer(error)
+
+
+def explain_database(error: BaseException) -> str:
+    """Say what Postgres, or the way to it, did not do, and the remedy where there is one."""
+    if diagnosis := diagnose_database(error):
+        return f"Postgres {diagnosis}"
+    said = _said(error)
+    code = f" ({error.sqlstate})" if isinstance(error, asyncpg.PostgresError) else ""
+    return f"Postgres answers {type(error).__name__}{code}: {said}"
+
+
+def _judge_connection(error: BaseException) -> Diagnosis | None:
     match error:
         case asyncpg.InvalidAuthorizationSpecificationError():  # a wrong password is one, and no rule for the user
-            return Diagnosis(f"refuses the user: {error}", "Look at user, password and sslmode in DATABASE_URL.")
-        case asyncpg.InvalidCatalogNameError():
-            return Diagnosis(f"says: {error}", "CREATE DATABASE, or name the right one in DATABASE_URL.")
+            return Diagnosis(f"refuses the user: {_said(error)}", "Look at user, password and sslmode in DATABASE_URL.")
         case ssl.SSLCertVerificationError():
             return Diagnosis(
                 f"has a certificate that is not to be trusted: {error.verify_message}",
                 "Look at sslrootcert in DATABASE_URL, and whether its host is named as in the certificate.",
             )
         case asyncpg.ClientConfigurationError():
-            return Diagnosis(f"is not asked: {error}", "Look at DATABASE_URL.")
+            return Diagnosis(f"is not asked: {_said(error)}", "Look at DATABASE_URL.")
         case OSError() | TimeoutError():
             return Diagnosis(
                 f"cannot be reached: {_nature(error)}",
                 "Look at host, port, sslmode and sslrootcert in DATABASE_URL, and at the network on the way.",
             )
     return None
+
+
+def _judge_answer(error: BaseException) -> Diagnosis | None:
+    match error:
+        case asyncpg.InvalidCatalogNameError():
+            return Diagnosis(f"says: {_said(error)}", "CREATE DATABASE, or name the right one in DATABASE_URL.")
+        case asyncpg.InsufficientPrivilegeError():
+            return Diagnosis(f"says: {_said(error)}", _GRANT)
+        case (
+            asyncpg.UndefinedTableError()
+            | asyncpg.UndefinedColumnError()
+            | asyncpg.UndefinedObjectError()
+            | asyncpg.UndefinedFunctionError()
+            | asyncpg.InvalidSchemaNameError()
+        ):
+            return Diagnosis(
+                f"says: {_said(error)}", "Run `giftledger migrate` with this version; `giftledger check` knows more."
+            )
+        case asyncpg.ReadOnlySQLTransactionError() | asyncpg.TargetServerAttributeNotMatched():
+            return Diagnosis(
+                "is a standby, or read-only",
+                "Point DATABASE_URL at the primary: name all hosts, or add target_session_attrs=read-write.",
+            )
+    return None
+
+
+def _said(error: BaseException) -> str:
+    """Give what the server said, without the detail: that may hold a row."""
+    return str(error.args[0]).partition("\n")[0] if error.args else type(error).__name__
 
 
 def _nature(error: BaseException) -> str:

@@ -65,6 +65,13 @@ _TRANSIENT_STATES = {
     "25P03",  # idle in a transaction for too long: we were frozen, or cut off
     "55P03",  # lock not available: lock timeout
 }
+# What an operator mends, and no restart: what was meant to be there is not, or not yet.
+_OPERATORS_STATES = {
+    "42501",  # no right: a GRANT
+    "3D000",  # no such database: CREATE DATABASE
+    # No such schema, table, column, type or function: `giftledger migrate`
+    *("3F000", "42P01", "42703", "42704", "42883"),
+}
 # The classes that are the row's own fault.
 _PERMANENT_CLASSES = {
     "22",  # data exception: a value that its type cannot hold
@@ -92,7 +99,7 @@ def _sqlstate_verdict(error: asyncpg.PostgresError) -> Verdict:
     state = error.sqlstate or ""
     if state == "23505" and error.constraint_name in _RACES:
         return Verdict.TRANSIENT
-    if state in _TRANSIENT_STATES or state[:2] in _TRANSIENT_CLASSES:
+    if state in _TRANSIENT_STATES | _OPERATORS_STATES or state[:2] in _TRANSIENT_CLASSES:
         return Verdict.TRANSIENT
     return Verdict.PERMANENT if state[:2] in _PERMANENT_CLASSES else Verdict.UNKNOWN
 

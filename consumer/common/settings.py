@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import available_timezones
 
 import msgspec
@@ -24,6 +24,8 @@ PositiveFloat = Annotated[float, Meta(gt=0, le=1e9)]  # finite: `inf` would swit
 # Postgres counts in milliseconds, of 32 bits, and 0 of them are no bound at all.
 DatabaseSeconds = Annotated[float, Meta(ge=0.001, le=2_147_483)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
+# The value of a list that is empty on purpose: an empty variable is one that was not given.
+NONE = "none"
 
 
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/;\[\]@]+)(:\d{1,5})?")
@@ -94,9 +96,9 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     admin_host: str = "0.0.0.0"  # noqa: S104 - Prometheus and the kubelet come from outside
     admin_port: Port = 9100
 
-    # Reports.
-    reporting_time_zone: str = "UTC"
-    account_currencies: Pairs = msgspec.field(default_factory=Pairs)
+    # What decides figures. It counts as it stands in the database; `giftledger migrate` writes there what is given.
+    reporting_time_zone: str | None = None
+    account_currencies: Pairs | None = None
 
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -106,14 +108,14 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
             raise ValueError("KAFKA_BOOTSTRAP_SERVERS must be host:port, several separated by commas")
         if not _TOPIC_PREFIX.fullmatch(self.topic_prefix):
             raise ValueError("TOPIC_PREFIX must be at most 200 letters, digits, dots, hyphens and underscores of ASCII")
-        if self.reporting_time_zone not in available_timezones():
+        if self.reporting_time_zone is not None and self.reporting_time_zone not in available_timezones():
             raise ValueError("REPORTING_TIME_ZONE is not an IANA time zone")
         if self.database_url and not _is_postgres_url(self.database_url.reveal()):
             raise ValueError(
                 "DATABASE_URL must be postgresql://user:password@host:port/database, with special characters of the "
                 "password percent-encoded"
             )
-        if not all(re.fullmatch("[A-Z]{3}", code) for code in self.account_currencies.values()):
+        if not all(re.fullmatch("[A-Z]{3}", code) for code in (self.account_currencies or {}).values()):
             raise ValueError("ACCOUNT_CURRENCIES must name currencies by their ISO 4217 codes, such as CAD")
         if self.kafka_security_protocol.startswith("SASL") and not (
             self.kafka_sasl_username and self.kafka_sasl_password
@@ -129,6 +131,13 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
         if self.database_url is None:
             raise SettingsError("DATABASE_URL is not set. Example: postgresql://giftledger@localhost:5432/giftledger")
         return self.database_url.reveal()
+
+    @property
+    def database_servers(self) -> str:
+        """Where Postgres is, without user and password. Raises SettingsError when it is not set."""
+        url = urlsplit(self.database)
+        hosts = url.netloc.rpartition("@")[2]
+        return hosts or ",".join(parse_qs(url.query).get("host", ["its local socket"]))
 
     @property
     def signing_keys(self) -> dict[str, str]:
@@ -189,4 +198,4 @@ def _convert(kind: type, text: Any) -> Any:
         return secret(text)
     if kind is SecretPairs:
         return SecretPairs({name: Secret(value) for name, value in pairs(text).items()})
-    return Pairs(pairs(text))
+    return Pairs() if text.strip() == NONE else Pairs(pairs(text))

@@ -7,9 +7,11 @@ changes nothing. Not wanted where an auditor asks which attempt brought an event
 
 from datetime import UTC, datetime, timedelta
 
+from consumer.common.errors import Fatal
 from consumer.common.progress import progress
 from consumer.common.settings import Settings
 from consumer.postgres.database import connect, statement
+from consumer.postgres.requirements import unmet_schema
 
 # Pages of 8 kB a transaction: some ten thousand rows, some tens of milliseconds.
 PAGES = 256
@@ -20,6 +22,8 @@ async def prune(settings: Settings, older_than: timedelta) -> int:
     before = datetime.now(UTC) - older_than
     connection = await connect(settings)
     try:
+        if missing := await unmet_schema(connection):
+            raise Fatal(f"Postgres: {missing}")
         pages = await connection.fetchval(
             "SELECT pg_relation_size('webhook_attempt') / current_setting('block_size')::bigint"
         )

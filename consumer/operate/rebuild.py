@@ -19,7 +19,7 @@ from consumer.common.progress import progress
 from consumer.common.settings import Settings
 from consumer.kafka.scan import Positions, scanning
 from consumer.postgres import reporting
-from consumer.postgres.database import SCHEMA, Connection, connect, create_staging, empty_staging, statement
+from consumer.postgres.database import SCHEMA, Connection, connect_as_owner, create_staging, empty_staging, statement
 from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
 from consumer.worker.decode import decoded
@@ -56,21 +56,24 @@ async def rebuild(settings: Settings, *, partial: bool, accept_differences: bool
     """Rebuild and, if nothing differs or differences are accepted, swap.
 
     Raises Fatal when the topics no longer hold the beginning (and ``partial`` does not say that this is enough), when
-    an old set of tables is still there, and when the tables cannot be locked.
+    an old set of tables is still there, when the tables cannot be locked, and where this user may do none of it.
     """
     async with _alone(settings) as connection:
         await connection.execute(statement("rebuild/create_shadow"))
         try:
             return await _Rebuild(settings, connection).run(partial=partial, accept_differences=accept_differences)
         finally:
-            await connection.execute(f"DROP SCHEMA IF EXISTS {SHADOW} CASCADE")
+            await _drop_tables(connection, SHADOW)
 
 
 async def drop_old(settings: Settings) -> bool:
-    """Drop the tables that the last rebuild replaced; say whether there were any."""
+    """Drop the tables that the last rebuild replaced; say whether there were any. Raises Fatal where one is in use."""
     async with _connected(settings) as connection:
-        existed = await _exists(connection, OLD)
-        await connection.execute(f"DROP SCHEMA IF EXISTS {OLD} CASCADE")
+        existed = await _holds_tables(connection, OLD)
+        try:
+            await _drop_tables(connection, OLD)
+        except asyncpg.DependentObjectsStillExistError as error:
+            raise Fatal(f"Nothing was dropped, for somebody uses the old tables: {error.detail}") from None
     return existed
 
 
@@ -177,19 +180,19 @@ async def _alone(settings: Settings) -> AsyncIterator[Connection]:
     async with _connected(settings) as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtext('giftledger rebuild'))"):
             raise Fatal("Another rebuild is running.")
-        if await _exists(connection, OLD):
+        if await _holds_tables(connection, OLD):
             raise Fatal(
                 f"Schema {OLD} still holds the tables that the last rebuild replaced. Look at them if you must, then "
                 "drop them: `giftledger rebuild --drop-old`."
             )
         # A shadow without a rebuild is what a killed one left.
-        await connection.execute(f"DROP SCHEMA IF EXISTS {SHADOW} CASCADE")
+        await _drop_tables(connection, SHADOW)
         yield connection
 
 
 @asynccontextmanager
 async def _connected(settings: Settings) -> AsyncIterator[Connection]:
-    connection = await connect(settings)
+    connection = await connect_as_owner(settings)
     try:
         await create_staging(connection)
         yield connection
@@ -197,5 +200,9 @@ async def _connected(settings: Settings) -> AsyncIterator[Connection]:
         await connection.close()
 
 
-async def _exists(connection: Connection, schema: str) -> bool:
-    return bool(await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", schema))
+async def _holds_tables(connection: Connection, schema: str) -> bool:
+    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1)", schema))
+
+
+async def _drop_tables(connection: Connection, schema: str) -> None:
+    await connection.execute(f"DROP TABLE IF EXISTS {', '.join(f'{schema}.{table}' for table in TABLES)}")

@@ -1,17 +1,23 @@
 """Postgres: the pool of connections, and the statements that stand in ``sql/queries``."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
 from typing import TypeAlias
 
 import asyncpg
 
+from consumer.common.bounds import within
 from consumer.common.diagnosis import diagnose_database
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from schemas.registry import FAMILIES
 
 SCHEMA = "giftcert"
+# The role that owns all tables and reports; whoever migrates or rebuilds is a member, and acts as it.
+OWNER = "giftledger_owner"
+CLOSE_SECONDS = 2.0
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -52,14 +58,46 @@ async def _nothing(connection: Connection) -> None:
     """Leave a connection as it is."""
 
 
+@asynccontextmanager
+async def session(settings: Settings) -> AsyncIterator[Connection]:
+    """Connect for a look, as the worker will be connected. Raises what asyncpg raises."""
+    connection = await asyncpg.connect(
+        settings.database,
+        timeout=settings.database_timeout_seconds,
+        command_timeout=settings.database_timeout_seconds,
+        server_settings={"search_path": SCHEMA},
+    )
+    try:
+        yield connection
+    finally:
+        if not await within(CLOSE_SECONDS, connection.close()):
+            connection.terminate()
+
+
 async def connect(settings: Settings) -> Connection:
     """Connect once, for a command. Raises Fatal, naming the setting to look at, when that is to no avail."""
     try:
         return await asyncpg.connect(settings.database, server_settings={"search_path": SCHEMA})
     except Exception as error:
         if cause := diagnose_database(error):
-            raise Fatal(f"Postgres {cause}") from None
+            raise Fatal(f"Postgres at {settings.database_servers} {cause}") from None
         raise
+
+
+async def connect_as_owner(settings: Settings) -> Connection:
+    """Connect once, for a command that works on the tables themselves. Raises Fatal where this user may not."""
+    connection = await connect(settings)
+    try:
+        await connection.execute(f"SET ROLE {OWNER}")
+    except asyncpg.PostgresError as error:
+        await connection.close()
+        # An invalid parameter is a role that is not there.
+        if not isinstance(error, asyncpg.InsufficientPrivilegeError | asyncpg.InvalidParameterValueError):
+            raise
+        raise Fatal(
+            f"Postgres says: {error.args[0]}. Give a DATABASE_URL of who migrates, or GRANT {OWNER} TO this user."
+        ) from None
+    return connection
 
 
 async def create_staging(connection: Connection) -> None:
@@ -72,13 +110,3 @@ async def empty_staging(connection: Connection) -> None:
     """Empty the staging tables before their transaction ends."""
     for family in FAMILIES:
         await connection.execute(f"TRUNCATE incoming_{family.name}")
-
-
-async def publish_settings(pool: Pool, settings: Settings) -> None:
-    """Tell the reports what they need to know of this environment."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(statement("settings/time_zone"), settings.reporting_time_zone)
-        currencies = settings.account_currencies
-        await connection.execute(
-            statement("settings/account_currencies"), list(currencies.keys()), list(currencies.values())
-        )

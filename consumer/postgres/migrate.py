@@ -7,22 +7,53 @@ import sysconfig
 from importlib.resources import as_file, files
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import asyncpg
+
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
-from consumer.postgres import reporting
-from consumer.postgres.database import connect
+from consumer.postgres import figure_settings, reporting
+from consumer.postgres.database import OWNER, Connection, connect, statement
 
 _TABLE_OF_MIGRATIONS = "giftcert.schema_migration"
 
 
-async def migrate(settings: Settings) -> None:
-    """Apply the migrations that are missing, then (re)create the reports. Raises Fatal with dbmate's own words."""
+async def migrate(settings: Settings) -> list[str]:
+    """Apply the missing migrations, write the settings that decide figures, (re)create the reports.
+
+    Gives what an operator should know: each setting that changed, and what is left to grant. Raises Fatal before
+    anything is changed where this user may not migrate, and with dbmate's own words where a migration fails.
+    """
     connection = await connect(settings)  # first: it names the setting that is wrong, dbmate does not
     try:
+        await _rehearse(connection)
+        await figure_settings.require_known_zone(connection, settings)
         dbmate(settings.database, "migrate")
-        await reporting.install(connection)
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL ROLE {OWNER}")
+            changes = await figure_settings.write(connection, settings)
+            await reporting.install(connection)
+        return changes + await _left_to_grant(connection)
     finally:
         await connection.close()
+
+
+async def _rehearse(connection: Connection) -> None:
+    """Find out whether this user may do what migrations do, and change nothing. Raises Fatal, naming the remedy."""
+    attempt = connection.transaction()
+    await attempt.start()
+    try:
+        await connection.execute(statement("migrate/rehearse"))
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Fatal(f"Nothing was migrated: {error.args[0]}. {error.hint}") from None
+    finally:
+        await attempt.rollback()
+
+
+async def _left_to_grant(connection: Connection) -> list[str]:
+    """Say what a migration was not allowed to grant, and went on without."""
+    if await connection.fetchval("SELECT pg_has_role('giftledger_writer', 'giftledger_reporting', 'USAGE')"):
+        return []
+    return ["Two metrics will be missing. As whoever made the roles: GRANT giftledger_reporting TO giftledger_writer."]
 
 
 def dbmate(database_url: str, *command: str) -> None:

@@ -11,9 +11,8 @@ from importlib.resources import files
 import asyncpg
 
 from consumer.common.errors import Fatal
-from consumer.postgres.database import Connection
+from consumer.postgres.database import OWNER, Connection
 
-OWNER = "giftledger_owner"
 TWINS = {"reporting": "true", "reporting_test": "false"}
 
 _FOLDER = files("sql") / "reporting"

@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from consumer.common import metrics
 from consumer.common.bounds import give_up
+from consumer.common.diagnosis import explain_database
 from consumer.common.errors import Unavailable, Verdict, database_verdict
 from consumer.worker.group import Group
 
@@ -55,10 +56,12 @@ class Retry:
 
         def note(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
+            reason = str(error) if error is None or isinstance(error, Unavailable) else explain_database(error)
             self._troubles[this] = f"{stage}: {reason}"
             metrics.retries.labels(stage, type(error).__name__).inc()
-            log.warning("will retry", stage=stage, error=reason, attempt=state.attempt_number)
+            log.warning(
+                "will retry", stage=stage, error=type(error).__name__, reason=reason, attempt=state.attempt_number
+            )
 
         attempts = AsyncRetrying(
             retry=retry_if_exception(_is_transient),

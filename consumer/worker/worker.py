@@ -16,29 +16,30 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumer.common import metrics
-from consumer.common.bounds import pause, running, together, within
-from consumer.common.diagnosis import diagnose_database
-from consumer.common.errors import CodeError, Fatal, Unavailable, Verdict, database_verdict
+from consumer.common.bounds import running, together
+from consumer.common.errors import CodeError, Unavailable, Verdict, database_verdict
 from consumer.common.service import admin_app, serving
 from consumer.common.settings import Settings
 from consumer.kafka.options import consumer_options
 from consumer.kafka.publisher import Publisher
 from consumer.kafka.record import Record
 from consumer.kafka.taking import Room
-from consumer.postgres.database import Connection, Pool, pool, publish_settings
+from consumer.postgres.database import Connection, Pool
 from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
+from consumer.worker.connecting import connected, watch_requirements
 from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters, Refusal
 from consumer.worker.decode import Decoded, decoded
 from consumer.worker.deferred import Deferred, DeferredEvents
 from consumer.worker.group import Group, Moved, Stopped
+from consumer.worker.life import Life
 from consumer.worker.report import Done, Report, naming
 from consumer.worker.report_metrics import watch_reports
 from consumer.worker.retry import Retry
 from consumer.worker.row_locks import RowLocked, RowLocks
 from consumer.worker.shards import join, split
 from consumer.worker.topic_watch import watch_topics
-from consumer.worker.watchdog import Heartbeat, watch
+from consumer.worker.watchdog import watch
 from schemas.certificates import CERTIFICATES
 from schemas.events import Event, Outcome
 from schemas.registry import FAMILIES
@@ -46,8 +47,6 @@ from schemas.registry import FAMILIES
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
-CONNECT_AGAIN_SECONDS = 1.0
-DISCONNECT_SECONDS = 2.0
 # As many events as are decoded in a fraction of a millisecond: a transaction has a dozen steps, and each waits for it.
 DECODED_AT_ONCE = 8
 # A transaction is a handful of statements, each of which has the whole DATABASE_TIMEOUT_SECONDS.
@@ -223,25 +222,6 @@ def _dead_letters(done: Sequence[Done]) -> list[DeadLetter]:
     ]
 
 
-class Life:
-    """A worker's process from its start to its end, as the admin port shows it."""
-
-    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
-        self.stop = stop
-        self.heartbeat = Heartbeat(settings.worker_stall_seconds)
-        self.waiting_for = "start"
-        self.worker: Worker | None = None
-        self.publisher: Publisher | None = None
-
-    def reasons_to_wait(self) -> list[str]:
-        """Say why the worker is not ready."""
-        if self.worker is None or self.publisher is None:
-            return [self.waiting_for]
-        kafka = self.publisher.trouble and f"Kafka {self.publisher.trouble}"
-        unassigned = None if self.worker.group.settled else "no partitions assigned"
-        return [reason for reason in (self.worker.retry.waiting_for, kafka, unassigned) if reason]
-
-
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set. Raises Fatal, or whatever the worker does not understand."""
     life = Life(settings, stop)
@@ -273,7 +253,7 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
     )
     worker = Worker(settings, group, connections, DeadLetters(settings, publisher))
     try:
-        life.worker, life.publisher = worker, publisher
+        life.joins(group, worker.retry, publisher)
         await group.join()
         first = TopicPartition(settings.topic(CERTIFICATES.topic), 0)
         await _first_of(
@@ -281,6 +261,7 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
             worker.deferred.run(worker.settle_deferred),
             watch(group, worker.retry, connections, settings.worker_stall_seconds),
             watch_topics(group, topics),
+            watch_requirements(settings, connections, life),
             watch_reports(connections, lambda: first in group.consumer.assignment(), lambda: group.behind),
         )
     finally:
@@ -293,43 +274,6 @@ async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-
-
-@asynccontextmanager
-async def connected(settings: Settings, life: Life) -> "AsyncIterator[Pool | None]":
-    """Connect to Postgres, for as long as it takes; None when asked to stop meanwhile."""
-    connections = None
-    while connections is None and not life.stop.is_set():
-        life.heartbeat.beat()
-        try:
-            connections = await _connect(settings)
-        except Exception as error:
-            cause = diagnose_database(error)
-            if database_verdict(error) is not Verdict.TRANSIENT:
-                if cause:
-                    raise Fatal(f"Postgres {cause}") from None
-                raise
-            life.waiting_for = f"connect: Postgres {cause or type(error).__name__}"
-            log.warning("will retry", stage="connect", error=type(error).__name__, cause=cause and str(cause))
-            await pause(CONNECT_AGAIN_SECONDS, life.stop)
-    try:
-        yield connections
-    finally:
-        # A connection that still waits for an answer would keep the pool open.
-        if connections and not await within(DISCONNECT_SECONDS, connections.close()):
-            connections.terminate()
-
-
-async def _connect(settings: Settings) -> Pool:
-    connections = await pool(settings)
-    try:
-        await publish_settings(connections, settings)
-    except BaseException:
-        connections.terminate()
-        raise
-    metrics.db_pool_connections.labels("idle").set_function(connections.get_idle_size)
-    metrics.db_pool_connections.labels("open").set_function(connections.get_size)
-    return connections
 
 
 @asynccontextmanager

@@ -7,25 +7,15 @@ from importlib.resources import files
 import asyncpg
 
 from consumer.common.diagnosis import diagnose_database
-from consumer.common.settings import Settings, SettingsError
-from consumer.operate.check.finding import Finding, ok, problem, warning
-from consumer.postgres.database import SCHEMA, Connection
+from consumer.common.settings import NONE, Settings, SettingsError
+from consumer.operate.check.finding import Finding, Level, ok, problem, warning
+from consumer.postgres.database import Connection
+from consumer.postgres.figure_settings import disagreement, standing
+from consumer.postgres.requirements import applied_migrations, our_migrations, unmet_rights, unmet_schema
 
 CONNECT_SECONDS = 10.0
 OLDEST, NEWEST = 15, 18
 CLOCK_SECONDS = 1.0
-
-# What the worker's statements do with each table.
-RIGHTS = {
-    "webhook_attempt": ("SELECT", "INSERT", "DELETE"),
-    "certificate": ("SELECT", "INSERT", "UPDATE"),
-    "certificate_history": ("SELECT", "INSERT"),
-    "definition": ("SELECT", "INSERT", "UPDATE"),
-    "account_currency": ("SELECT", "INSERT", "UPDATE", "DELETE"),
-    "reporting_setting": ("SELECT", "UPDATE"),
-}
-
-_GRANT = "GRANT giftledger_writer TO <this user>, as a superuser or whoever migrates."
 
 
 async def check_database(settings: Settings) -> list[Finding]:
@@ -49,11 +39,16 @@ async def check_database(settings: Settings) -> list[Finding]:
 
 async def _connected(connection: Connection, settings: Settings) -> list[Finding]:
     findings = [*await _server(connection), *await _clock(connection, settings)]
-    schema = await _migrations(connection)
-    findings += schema
-    if not any(finding.subject == "schema" and finding.message == _NOTHING for finding in schema):
-        findings += [*await _rights(connection), *await _reports(connection), *await _zone(connection, settings)]
-    return findings
+    schema = await _schema(connection)
+    if _wrong(schema):
+        return findings + schema
+    rights = await _rights(connection)
+    findings += schema + rights + await _reports(connection)
+    return findings if _wrong(rights) else findings + await _figure_settings(connection, settings)
+
+
+def _wrong(findings: list[Finding]) -> bool:
+    return any(finding.level is Level.PROBLEM for finding in findings)
 
 
 async def _server(connection: Connection) -> list[Finding]:
@@ -117,30 +112,10 @@ def judge_clock(settings: Settings, before: float, theirs: float, after: float) 
     return warning("clock", f"{message}: ages and freshness are wrong by that", remedy)
 
 
-_NOTHING = "giftledger has never been migrated into this database"
-
-
-async def _migrations(connection: Connection) -> list[Finding]:
-    ours = {
-        file.name.partition("_")[0]: file.name.removesuffix(".sql")
-        for file in (files("sql") / "migrations").iterdir()
-        if file.name.endswith(".sql")
-    }
-    table = await connection.fetchval(
-        "SELECT relation.oid FROM pg_class AS relation JOIN pg_namespace AS namespace "
-        "ON namespace.oid = relnamespace WHERE nspname = $1 AND relname = 'schema_migration'",
-        SCHEMA,
-    )
-    if table is None:
-        return [problem("schema", _NOTHING, "giftledger migrate, or name the right database in DATABASE_URL.")]
-    try:
-        rows = await connection.fetch(f"SELECT version FROM {SCHEMA}.schema_migration")  # noqa: S608 - our constant
-    except asyncpg.InsufficientPrivilegeError:
-        return [problem("schema", "this user may not see which migrations were applied", _GRANT)]
-    applied = {row["version"] for row in rows}
-    missing = sorted(name for version, name in ours.items() if version not in applied)
-    if missing:
-        return [problem("schema", f"lacks {', '.join(missing)}", "giftledger migrate, before this version starts.")]
+async def _schema(connection: Connection) -> list[Finding]:
+    if trouble := await unmet_schema(connection):
+        return [problem("schema", *trouble)]
+    applied, ours = await applied_migrations(connection), our_migrations()
     if newer := sorted(applied - ours.keys()):
         return [
             warning(
@@ -153,38 +128,22 @@ async def _migrations(connection: Connection) -> list[Finding]:
 
 
 async def _rights(connection: Connection) -> list[Finding]:
-    findings = []
     user = await connection.fetchval("SELECT current_user")
     if await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
-        findings.append(
+        return [
             warning(
                 "rights",
                 f"{user} is a superuser: a mistake of this program could do anything",
                 "Make a user for the worker and GRANT giftledger_writer TO it; migrate with another.",
             )
-        )
-    missing = await connection.fetch(
-        """
-        SELECT wanted.right || ' on ' || relname AS lack
-        FROM unnest($1::text[], $2::text[]) AS wanted (name, "right")
-        JOIN pg_class AS relation ON relname = wanted.name
-        JOIN pg_namespace AS namespace ON namespace.oid = relnamespace AND nspname = $3
-        WHERE NOT has_table_privilege(relation.oid, wanted.right)
-        UNION ALL
-        SELECT 'USAGE on schema ' || nspname FROM pg_namespace
-        WHERE nspname = $3 AND NOT has_schema_privilege(oid, 'USAGE')
-        UNION ALL
-        SELECT 'TEMPORARY on the database' WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')
-        """,
-        [table for table, rights in RIGHTS.items() for _ in rights],
-        [right for rights in RIGHTS.values() for right in rights],
-        SCHEMA,
-    )
-    if missing:
-        lacks = ", ".join(row["lack"] for row in missing)
-        remedy = _GRANT if len(missing) > 1 else f"{_GRANT} TEMPORARY: GRANT TEMPORARY ON DATABASE … TO <this user>."
-        findings.append(problem("rights", f"{user} lacks {lacks}", remedy))
-    return findings or [ok("rights", f"{user} may do what a worker does, and is no superuser")]
+        ]
+    if trouble := await unmet_rights(connection):
+        return [problem("rights", *trouble)]
+    findings = [ok("rights", f"{user} may do what a worker does, and is no superuser")]
+    if not await connection.fetchval("SELECT has_schema_privilege('reporting', 'USAGE')"):
+        remedy = "As whoever made the roles: GRANT giftledger_reporting TO giftledger_writer."
+        findings.append(warning("rights", f"{user} may not read the reports: two metrics will be missing", remedy))
+    return findings
 
 
 async def _reports(connection: Connection) -> list[Finding]:
@@ -204,14 +163,14 @@ async def _reports(connection: Connection) -> list[Finding]:
     return [ok("reports", f"all {len(wanted)} are installed")]
 
 
-async def _zone(connection: Connection, settings: Settings) -> list[Finding]:
-    zone = settings.reporting_time_zone
-    if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1)", zone):
-        return []
-    return [
-        warning(
-            "REPORTING_TIME_ZONE",
-            f"{zone} is not known to this Postgres: reports use UTC instead",
-            "Choose a name of pg_timezone_names, or update the server's time zone data.",
-        )
-    ]
+async def _figure_settings(connection: Connection, settings: Settings) -> list[Finding]:
+    subject = "settings in the database"
+    there = await standing(connection)
+    if trouble := disagreement(settings, there):
+        return [problem(subject, *trouble)]
+    currencies = ", ".join(f"{account}={code}" for account, code in sorted(there.account_currencies.items()))
+    found = f"REPORTING_TIME_ZONE={there.time_zone}, ACCOUNT_CURRENCIES={currencies or NONE}"
+    if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1)", there.time_zone):
+        return [ok(subject, found)]
+    remedy = "Run `giftledger migrate` with a name of pg_timezone_names, or update the server's time zone data."
+    return [warning(subject, f"{found}: this Postgres does not know the zone, and reports use UTC instead", remedy)]

@@ -1,7 +1,5 @@
 -- Empty copies of the four tables in schema giftcert_shadow, the same down to the names of their indexes, their
 -- owners and their grants: after the swap nobody can tell them apart.
-CREATE SCHEMA giftcert_shadow;
-
 DO $$
 DECLARE
     live regclass;

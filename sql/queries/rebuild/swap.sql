@@ -1,6 +1,5 @@
 -- The shadow takes the place of the tables, which are kept in schema giftcert_old. Whoever waits for a lock on a
 -- table looks its name up again when he gets it, and finds the new one.
-CREATE SCHEMA giftcert_old;
 ALTER TABLE giftcert.webhook_attempt SET SCHEMA giftcert_old;
 ALTER TABLE giftcert.certificate SET SCHEMA giftcert_old;
 ALTER TABLE giftcert.certificate_history SET SCHEMA giftcert_old;
@@ -9,4 +8,3 @@ ALTER TABLE giftcert_shadow.webhook_attempt SET SCHEMA giftcert;
 ALTER TABLE giftcert_shadow.certificate SET SCHEMA giftcert;
 ALTER TABLE giftcert_shadow.certificate_history SET SCHEMA giftcert;
 ALTER TABLE giftcert_shadow.definition SET SCHEMA giftcert;
-DROP SCHEMA giftcert_shadow;

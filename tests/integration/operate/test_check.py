@@ -20,7 +20,8 @@ from consumer.kafka.topics import admin, create_topics
 from consumer.operate.check import Finding, Level, check
 from consumer.operate.check.broker import check_broker, judge_topic
 from consumer.operate.check.configuration import check_names, check_settings
-from consumer.operate.check.database import RIGHTS, check_database, judge_clock
+from consumer.operate.check.database import check_database, judge_clock
+from consumer.postgres.requirements import RIGHTS
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port
 
@@ -251,7 +252,7 @@ async def test_a_database_that_was_never_migrated(stack: Stack) -> None:
     url = stack.postgres.create_database("never_migrated")
     found = about(await check_database(load({"DATABASE_URL": url})), "schema")
     stack.postgres.drop_database("never_migrated")
-    assert (found.level, found.remedy.split(",")[0]) == (Level.PROBLEM, "giftledger migrate")
+    assert (found.level, found.remedy.split(",")[0]) == (Level.PROBLEM, "Run `giftledger migrate`")
 
 
 async def execute(url: str, sql: str) -> None:
@@ -298,6 +299,15 @@ async def test_missing_rights(worker: dict[str, str], database_url: str, sql: st
     found = next(finding for finding in await check_database(load(worker)) if finding.level is Level.PROBLEM)
     assert message in found.message or "may not see" in found.message
     assert "GRANT giftledger_writer" in found.remedy
+
+
+@pytest.mark.parametrize("setting", ["REPORTING_TIME_ZONE=Asia/Tokyo", "ACCOUNT_CURRENCIES=a=CAD"])
+async def test_a_worker_s_setting_that_the_database_contradicts(worker: dict[str, str], setting: str) -> None:
+    name, _, here = setting.partition("=")
+    found = about(await check_database(load(worker | {name: here})), "settings in the database")
+    assert found.level is Level.PROBLEM
+    assert name in found.message
+    assert "giftledger migrate" in found.remedy
 
 
 async def test_every_table_that_a_worker_writes_is_looked_at(database_url: str) -> None:

@@ -19,6 +19,7 @@ from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.stack import Stack
 from tests.applying import tables
 from tests.builders import bought, definition, definition_deleted, paid_with
+from tests.databases import user_in
 from tests.pipeline import publish, until, working
 
 RANDOM = random.Random(7)
@@ -115,6 +116,37 @@ async def test_the_old_tables_are_kept_until_they_are_dropped(settings: Settings
     assert not await drop_old(settings)
 
 
+async def test_a_member_of_the_owner_who_may_nothing_else_rebuilds_and_drops(
+    stack: Stack, settings: Settings, connections: Pool
+) -> None:
+    await applied(settings, connections, traffic(10))
+    with user_in(stack, "giftledger_owner", settings) as member:
+        done = await rebuild(member, partial=False, accept_differences=False)
+        assert (done.swapped, done.differences) == (True, [])
+        assert await drop_old(member)
+    # And the worker still may what it must.
+    with user_in(stack, "giftledger_writer", settings) as writer:
+        await applied(writer, connections, traffic(11, start=10))
+
+
+async def test_whoever_is_no_member_of_the_owner_is_told_so(stack: Stack, settings: Settings) -> None:
+    with user_in(stack, "giftledger_writer", settings) as writer:
+        with pytest.raises(Fatal, match="GRANT giftledger_owner"):
+            await rebuild(writer, partial=False, accept_differences=False)
+        with pytest.raises(Fatal, match="GRANT giftledger_owner"):
+            await drop_old(writer)
+
+
+async def test_old_tables_that_somebody_reads_are_not_dropped_and_their_reader_is_named(
+    settings: Settings, connections: Pool
+) -> None:
+    await rebuild(settings, partial=False, accept_differences=False)
+    await connections.execute("CREATE VIEW public.mine AS SELECT balance FROM giftcert_old.certificate")
+
+    with pytest.raises(Fatal, match=r"view (public\.)?mine"):
+        await drop_old(settings)
+
+
 async def test_keys_and_grants_are_the_same_after_the_swap(settings: Settings, connections: Pool) -> None:
     await applied(settings, connections, traffic(10))
     before = await _shape(connections)
@@ -156,7 +188,7 @@ async def test_a_topic_without_its_beginning_is_refused(
 
     with pytest.raises(Fatal, match="no longer hold their beginning"):
         await rebuild(settings, partial=False, accept_differences=False)
-    assert await connections.fetchval("SELECT to_regnamespace('giftcert_shadow')") is None
+    assert await connections.fetch("SELECT FROM pg_tables WHERE schemaname = 'giftcert_shadow'") == []
 
 
 async def test_where_the_beginning_is_deleted_the_part_that_is_left_is_enough_only_if_one_says_so(

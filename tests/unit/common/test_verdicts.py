@@ -42,11 +42,16 @@ def test_what_time_can_cure_is_transient(sqlstate: str) -> None:
     assert database_verdict(refused(sqlstate)) is TRANSIENT
 
 
+@pytest.mark.parametrize("sqlstate", ["42501", "42P01", "42703", "42704", "42883", "3D000", "3F000"])
+def test_a_migration_or_a_grant_that_is_missing_is_waited_for(sqlstate: str) -> None:
+    assert database_verdict(refused(sqlstate)) is TRANSIENT
+
+
 @pytest.mark.parametrize(
     "sqlstate",
     [
-        *("42P01", "42703", "42501", "42601", "42883"),  # a migration or a grant is missing, or our SQL is wrong
-        *("28P01", "28000", "3D000", "3F000"),  # the wrong password, database, schema
+        *("42601", "42804", "42P10"),  # our SQL is wrong
+        *("28P01", "28000"),  # the wrong password
         *("25P02", "25001", "55000", "55006", "55P02"),
         *("0A000", "P0001", "XX000", "XX001", "F0000", "99999"),
     ],

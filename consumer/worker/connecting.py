@@ -1,0 +1,78 @@
+"""Connecting: the worker waits until Postgres answers, and until everything is there that it needs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from consumer.common import metrics
+from consumer.common.bounds import within
+from consumer.common.diagnosis import diagnose_database
+from consumer.common.errors import Fatal, Verdict, database_verdict
+from consumer.common.settings import Settings
+from consumer.postgres.database import Pool, pool, session
+from consumer.postgres.requirements import unmet
+from consumer.worker.life import Life
+
+DISCONNECT_SECONDS = 2.0
+# How often a worker looks whether it still has what it needs.
+LOOK_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def connected(settings: Settings, life: Life) -> AsyncIterator["Pool | None"]:
+    """Connect to Postgres, for as long as it takes; None when asked to stop meanwhile.
+
+    Raises Fatal for what only another DATABASE_URL can mend.
+    """
+    connections = None
+    while connections is None and not life.stop.is_set():
+        try:
+            connections = await _connect(settings)
+        except _NotYetError as missing:
+            await life.wait(f"Postgres at {settings.database_servers}: {missing}")
+        except Exception as error:
+            cause = diagnose_database(error)
+            if database_verdict(error) is Verdict.TRANSIENT:
+                await life.wait(f"Postgres at {settings.database_servers} {cause or type(error).__name__}")
+            elif cause:
+                raise Fatal(f"Postgres at {settings.database_servers} {cause}") from None
+            else:
+                raise
+    try:
+        yield connections
+    finally:
+        # A connection that still waits for an answer would keep the pool open.
+        if connections and not await within(DISCONNECT_SECONDS, connections.close()):
+            connections.terminate()
+
+
+class _NotYetError(Exception):
+    """Postgres answers, and lacks something that somebody must see to."""
+
+
+async def _connect(settings: Settings) -> Pool:
+    async with session(settings) as connection:
+        if missing := await unmet(connection, settings):
+            raise _NotYetError(str(missing))
+    connections = await pool(settings)
+    metrics.db_pool_connections.labels("idle").set_function(connections.get_idle_size)
+    metrics.db_pool_connections.labels("open").set_function(connections.get_size)
+    return connections
+
+
+async def watch_requirements(settings: Settings, connections: Pool, life: Life) -> None:
+    """Look now and then whether all is still there that a worker needs; for ever. What is missing makes it unready.
+
+    It goes on applying as far as it can: in the midst of a rollout the settings may differ for a while, and figures
+    follow the database, not this worker's environment.
+    """
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            async with connections.acquire() as connection:
+                missing = await unmet(connection, settings)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            continue  # applying meets it too, and judges it
+        life.note(missing and f"Postgres at {settings.database_servers}: {missing}")
