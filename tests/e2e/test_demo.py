@@ -21,6 +21,10 @@ VENV = Path(sys.executable).parents[1]
 THEIRS = {"KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL"}
 COUNT = 400
 
+pytestmark = pytest.mark.skipif(
+    os.environ.get("BROKER", "embedded") != "embedded", reason="the demo's broker is the embedded one"
+)
+
 Make = Callable[..., AbstractContextManager[Terminal]]
 
 
