@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from signal import SIGKILL, Signals
 
+from deploy.local.interrupts import postponed
+
 _WATCHDOG = Path(__file__).with_name("watchdog.py")
 _lock = threading.Lock()
 _pipe: subprocess.Popen[bytes] | None = None
@@ -37,7 +39,7 @@ def forget_folder(folder: Path) -> None:
 
 
 def _tell(line: str) -> None:
-    with _lock:
+    with postponed(), _lock:
         pipe = _watchdog().stdin
         if pipe is None:
             raise AssertionError("the watchdog is started with a pipe")

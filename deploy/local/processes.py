@@ -11,6 +11,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
 from typing import Self
 
 from deploy.local import orphans
+from deploy.local.interrupts import postponed
 from deploy.local.waiting import PATIENT_SECONDS, wait_for
 
 _TAIL_LINES = 25
@@ -67,22 +68,10 @@ class Process:
         """Start it, also again after it has ended. Raises StackError when it runs already."""
         if self.running:
             raise StackError(f"{self.name} is running already, as process {self.pid}")
-        uid, gid = self.user or (None, None)
-        with self.log.open("ab") as log:
-            self._child = subprocess.Popen(  # noqa: S603 - the callers name the command
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self.env},
-                cwd=self.cwd,
-                user=uid,
-                group=gid,
-                extra_groups=None if self.user is None else [],
-                start_new_session=True,  # Ctrl-C in the terminal is for us, who then stop it in order
-            )
-        orphans.watch_process(self._child.pid, self.orphan_signal)
-        self._watched = True
+        with postponed():
+            self._child = self._popen()
+            orphans.watch_process(self._child.pid, self.orphan_signal)
+            self._watched = True
         return self
 
     @property
@@ -166,6 +155,22 @@ class Process:
         if self._watched:  # else the group's number may be someone else's by now
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal)
+
+    def _popen(self) -> subprocess.Popen[bytes]:
+        uid, gid = self.user or (None, None)
+        with self.log.open("ab") as log:
+            return subprocess.Popen(  # noqa: S603 - the callers name the command
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.env},
+                cwd=self.cwd,
+                user=uid,
+                group=gid,
+                extra_groups=None if self.user is None else [],
+                start_new_session=True,  # Ctrl-C in the terminal is for us, who then stop it in order
+            )
 
     def _reap(self) -> int:
         if self._child is None:

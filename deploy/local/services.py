@@ -98,8 +98,8 @@ def giftledger(stack: Stack) -> Iterator[Giftledger]:
     with ExitStack() as ways_down:
         if isinstance(stack.postgres, ExternalPostgres):
             database = f"giftledger_demo_{mark}"
+            ways_down.callback(stack.postgres.drop_database, database)  # which may be interrupted while it is made
             environment["DATABASE_URL"] = stack.postgres.create_database(database)
-            ways_down.callback(stack.postgres.drop_database, database)
         if isinstance(stack.kafka, ExternalBroker):
             environment |= {"TOPIC_PREFIX": f"giftcert-demo-{mark}", "KAFKA_GROUP_ID": f"giftledger-{mark}"}
             ways_down.callback(lambda: asyncio.run(_delete_topics(environment)))

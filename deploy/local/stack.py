@@ -12,6 +12,7 @@ from typing import Self
 
 from deploy.local import orphans
 from deploy.local.choices import choose_broker, choose_postgres
+from deploy.local.interrupts import postponed
 from deploy.local.kafka import Broker
 from deploy.local.postgres import ExternalPostgres, Postgres
 from deploy.local.processes import Process
@@ -119,9 +120,11 @@ class Stack:
             folder = self._given_folder.absolute()
             folder.mkdir(parents=True, exist_ok=True)
         else:
-            folder = Path(tempfile.mkdtemp(prefix="giftledger-", dir=None if self._durable else _memory()))
-            orphans.watch_folder(folder)
-            ways_down.callback(_remove, folder)
+            place = None if self._durable else _memory()
+            with postponed():
+                folder = Path(tempfile.mkdtemp(prefix="giftledger-", dir=place))
+                orphans.watch_folder(folder)
+                ways_down.callback(_remove, folder)
         if os.geteuid() == 0:
             folder.chmod(0o711)  # Postgres runs as nobody, and must reach its own folder below
         return folder

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -281,6 +282,30 @@ def test_a_process_that_ignores_sigterm_is_killed_after_its_grace_with_its_child
 
     assert process.terminate(grace=0.1) == -signal.SIGKILL
     wait_for(lambda: not alive(child), "the end of the child")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_interrupted_while_a_process_starts_knows_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Ctrl-C comes at any time: also after the fork, and before anybody has written down the child's number."""
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            signal.raise_signal(number)
+
+    process = Process(name="early", command=["sleep", "99"], log=tmp_path / "log")
+    before = {one: signal.signal(one, signal.default_int_handler) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        monkeypatch.setattr(subprocess, "Popen", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            process.start()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    assert process.kill() == -signal.SIGKILL
 
 
 _OWNER = """
