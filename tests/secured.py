@@ -8,35 +8,103 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+import trustme
+from click.testing import CliRunner
 
+from consumer.__main__ import main
 from deploy.local.java import kafka_class_path
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.processes import StackError, output_of
 from deploy.local.security import Security
 from deploy.local.stack import Stack
 from tests.certificates import write_identity
+from tests.tokens import Issuer
 
 RUNBOOKS = Path(__file__).parents[1] / "deploy" / "README.md"
 USERS = ("giftledger-ingress", "giftledger-worker", "giftledger-operator", "stranger")
+SIGNING_KEY = "a-signing-key-of-good-length"
+SECRETS = ("KAFKA_SASL_PASSWORD", "KAFKA_SSL_KEY_PASSWORD", "KAFKA_OAUTH_CLIENT_SECRET")
 TOOLS = {
     "kafka-acls.sh": "org.apache.kafka.tools.AclCommand",
     "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
 }
 
 
+class Secured(NamedTuple):
+    """A secure stack, and those whom it believes: the authority of certificates and the issuer of tokens."""
+
+    stack: Stack
+    security: Security
+    authority: trustme.CA
+    issuer: Issuer
+
+
+class Deployment(NamedTuple):
+    """A secure stack, migrated and with topics."""
+
+    secured: Secured
+    worker_url: str
+
+    @property
+    def stack(self) -> Stack:
+        return self.secured.stack
+
+    @property
+    def security(self) -> Security:
+        return self.secured.security
+
+    def settings(self, user: str, **changes: str) -> dict[str, str]:
+        """Give the settings of a process that is one of Kafka's users, and the worker's user on Postgres."""
+        return {
+            **self.security.kafka_settings(user),
+            "DATABASE_URL": self.worker_url,
+            "WEBHOOK_SIGNING_KEYS": f"test={SIGNING_KEY}",
+            "KAFKA_SESSION_TIMEOUT_MS": "2000",
+            "INGRESS_HOST": "127.0.0.1",
+            "ADMIN_HOST": "127.0.0.1",
+            **changes,
+        }
+
+
+class Result(NamedTuple):
+    """What a command said, and its exit status."""
+
+    exit_code: int
+    output: str
+
+
+def run(settings: Mapping[str, str], *arguments: str) -> Result:
+    result = CliRunner().invoke(main, arguments, env=settings)
+    return Result(result.exit_code, result.output)
+
+
 @contextmanager
-def secured() -> Iterator[tuple[Stack, Security]]:
+def deployed_securely() -> Iterator[Deployment]:
+    """Start a secure stack, and bring it to where ingress and worker can start."""
+    with secured() as stack_and_trust:
+        postgres = stack_and_trust.stack.postgres
+        owner = Deployment(stack_and_trust, postgres.url())
+        assert run(owner.settings("giftledger-operator"), "migrate").exit_code == 0
+        assert run(owner.settings("giftledger-operator"), "topics").exit_code == 0
+        postgres.execute("CREATE USER app PASSWORD 'app' IN ROLE giftledger_writer")
+        yield owner._replace(worker_url=postgres.url(user="app", password="app"))
+
+
+@contextmanager
+def secured() -> Iterator[Secured]:
     """Start Apache Kafka and Postgres with TLS, and grant what the runbook grants. Skips where neither can be had."""
     if os.environ.get("BROKER") in {"embedded", "external", "docker"}:
         pytest.skip("only Apache Kafka has TLS and SASL here")
     with tempfile.TemporaryDirectory(prefix="giftledger-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # for processes of other users, who read the authority's certificate
-        identity, authority = write_identity(folder)
+        authority, issuer = trustme.CA(), Issuer()
+        identity, trusted = write_identity(folder, authority)
         passwords = {user: secrets.token_urlsafe() for user in USERS}
-        security = Security(authority, identity, passwords)
+        security = Security(trusted, identity, passwords, issuer.write_jwks(folder / "jwks.json"))
         try:
             kafka_class_path()
             stack = Stack(durable=False, security=security)
@@ -46,7 +114,7 @@ def secured() -> Iterator[tuple[Stack, Security]]:
         try:
             for command in marked_commands("rights"):
                 run_tool(stack, command)
-            yield stack, security
+            yield Secured(stack, security, authority, issuer)
         finally:
             stack.stop()
 
@@ -71,7 +139,7 @@ def run_tool(stack: Stack, command: list[str]) -> str:
 def secret_files(folder: Path, settings: Mapping[str, str], owner: tuple[int, int] | None = None) -> dict[str, str]:
     """Give the same settings with the secrets in files, which nobody but their owner may read."""
     given = dict(settings)
-    for name in ("DATABASE_URL", "KAFKA_SASL_PASSWORD", "WEBHOOK_SIGNING_KEYS"):
+    for name in (*SECRETS, "DATABASE_URL", "WEBHOOK_SIGNING_KEYS"):
         if value := given.get(name):
             file = folder / f"{name}-{secrets.token_hex(4)}"
             file.touch(mode=0o600)

@@ -17,6 +17,8 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from consumer.common.errors import NoToken
+
 CONNECT_SECONDS = 5.0
 
 _GRANT = (
@@ -47,24 +49,26 @@ async def diagnose_kafka(shared: Mapping[str, Any]) -> Diagnosis:
             async with asyncio.timeout(CONNECT_SECONDS):
                 connection = await create_conn(host, port, **options)
                 try:
-                    await connection.send(MetadataRequest([]))
+                    if not (await connection.send(MetadataRequest([]))).brokers:
+                        raise KafkaConnectionError
                 finally:
                     connection.close()
         except Exception as error:  # noqa: BLE001 - a cause that is not known is one, too
-            what, remedy = _judge_kafka(error)
+            what, remedy = _judge_kafka(error, shared.get("sasl_mechanism"))
             causes.append(Diagnosis(f"{host}:{port} {what}", remedy))
     return causes[0] if causes else Diagnosis("answers again", "Try once more.")
 
 
-def _judge_kafka(error: Exception) -> Diagnosis:
+def _judge_kafka(error: Exception, mechanism: str | None) -> Diagnosis:
     match error:
-        case ssl.SSLCertVerificationError():
-            return Diagnosis(
-                f"has a certificate that is not to be trusted: {error.verify_message}",
-                "Look at KAFKA_SSL_CAFILE, and whether KAFKA_BOOTSTRAP_SERVERS names it as its certificate does.",
-            )
         case ssl.SSLError():
-            return Diagnosis("does not speak TLS", "Look at KAFKA_SECURITY_PROTOCOL, and at the port.")
+            return _judge_tls(error)
+        case KafkaConnectionError() | ConnectionResetError():
+            return _judge_hanging_up(mechanism)
+        case NoToken():
+            return Diagnosis(
+                f"is not asked, for lack of a token: {error.args[0]}", "Look at the settings KAFKA_OAUTH_…."
+            )
         # ValueError: the broker does not know the secret either, by its answer to SCRAM.
         case SaslAuthenticationFailed() | AuthenticationFailedError() | ValueError():
             return Diagnosis("refuses user or password", "Look at KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.")
@@ -72,14 +76,36 @@ def _judge_kafka(error: Exception) -> Diagnosis:
             return Diagnosis(
                 "takes no user and password in this way", "Look at KAFKA_SASL_MECHANISM and KAFKA_SECURITY_PROTOCOL."
             )
-        case KafkaConnectionError() | ConnectionResetError():
-            return Diagnosis(
-                "hangs up",
-                "Look at KAFKA_SECURITY_PROTOCOL: is the port for TLS or plaintext, with a user or without?",
-            )
     return Diagnosis(
         f"cannot be reached: {_nature(error)}",
         "Look at KAFKA_BOOTSTRAP_SERVERS, and at the network between here and there.",
+    )
+
+
+def _judge_tls(error: ssl.SSLError) -> Diagnosis:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Diagnosis(
+            f"has a certificate that is not to be trusted: {error.verify_message}",
+            "Look at KAFKA_SSL_CAFILE, and whether KAFKA_BOOTSTRAP_SERVERS names it as its certificate does.",
+        )
+    if "ALERT" in (error.reason or ""):
+        return Diagnosis(
+            f"refuses our certificate, or the lack of one: {error.reason}",
+            "Look at KAFKA_SSL_CERTFILE: who signed it, and when does it expire?",
+        )
+    return Diagnosis("does not speak TLS", "Look at KAFKA_SECURITY_PROTOCOL, and at the port.")
+
+
+def _judge_hanging_up(mechanism: str | None) -> Diagnosis:
+    if mechanism == "OAUTHBEARER":
+        return Diagnosis(
+            "hangs up, or names no broker, as it does when it does not take a token",
+            "Look at the token's audience, issuer and scope, at KAFKA_OAUTH_EXTENSIONS, and at the port.",
+        )
+    return Diagnosis(
+        "hangs up",
+        "Look at KAFKA_SECURITY_PROTOCOL: is the port for TLS or plaintext, with a user or without? And at "
+        "KAFKA_SSL_CERTFILE, where it asks for a client's certificate.",
     )
 
 

@@ -52,6 +52,10 @@ class CodeError(Exception):
         return cls(f"{type(error).__name__} in {where}", "".join(traceback.format_tb(error.__traceback__)))
 
 
+class NoToken(KafkaError):  # type: ignore[misc]
+    """There is no token to go to Kafka with; the message says why, and never a secret or a token."""
+
+
 # The classes of PostgreSQL's Appendix A that a wait can cure.
 _TRANSIENT_CLASSES = {
     "08",  # connection exception

@@ -39,10 +39,22 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     # Where Kafka is, and how to speak to it.
     kafka_bootstrap_servers: str = "localhost:9092"
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
     kafka_sasl_username: str | None = None
     kafka_sasl_password: Secret | None = None
     kafka_ssl_cafile: str | None = None
+    # A certificate of ours with its chain, and its key, where the broker asks for one; both may be one file.
+    kafka_ssl_certfile: str | None = None
+    kafka_ssl_keyfile: str | None = None
+    kafka_ssl_key_password: Secret | None = None
+    # OAUTHBEARER: where the token is from, an authorization server (client credentials) or a file that others renew.
+    kafka_oauth_token_url: str | None = None
+    kafka_oauth_client_id: str | None = None
+    kafka_oauth_client_secret: Secret | None = None
+    kafka_oauth_scope: str | None = None
+    kafka_oauth_cafile: str | None = None
+    kafka_oauth_token_file: str | None = None
+    kafka_oauth_extensions: Pairs = msgspec.field(default_factory=Pairs)
     # Off only for brokers that have no idempotent producer, such as the embedded one.
     kafka_enable_idempotence: bool = True
     kafka_group_id: str = "giftledger"
@@ -117,13 +129,8 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
             )
         if not all(re.fullmatch("[A-Z]{3}", code) for code in (self.account_currencies or {}).values()):
             raise ValueError("ACCOUNT_CURRENCIES must name currencies by their ISO 4217 codes, such as CAD")
-        if self.kafka_security_protocol.startswith("SASL") and not (
-            self.kafka_sasl_username and self.kafka_sasl_password
-        ):
-            raise ValueError(
-                f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs KAFKA_SASL_USERNAME and "
-                "KAFKA_SASL_PASSWORD"
-            )
+        if lacking := _lacking_for_kafka(self):
+            raise ValueError(lacking)
 
     @property
     def database(self) -> str:
@@ -160,7 +167,10 @@ _CHOICES = {
     if get_origin(field.type) is Literal
 }
 _NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
-_SECRETS = ("KAFKA_SASL_PASSWORD", "DATABASE_URL", "WEBHOOK_SIGNING_KEYS")
+_SECRETS = (
+    *("KAFKA_SASL_PASSWORD", "KAFKA_SSL_KEY_PASSWORD", "KAFKA_OAUTH_CLIENT_SECRET"),
+    *("DATABASE_URL", "WEBHOOK_SIGNING_KEYS"),
+)
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -181,6 +191,38 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 def not_settings(environment: Mapping[str, str] = os.environ) -> dict[str, str | None]:
     """Give what looks like a setting in the environment and is not read, with the setting that may be meant."""
     return misspelt(environment, _NAMES, _SECRETS)
+
+
+def _lacking_for_kafka(settings: Settings) -> str | None:
+    """Say what the way of proving oneself to Kafka lacks."""
+    protocol = settings.kafka_security_protocol
+    if settings.kafka_ssl_keyfile and not settings.kafka_ssl_certfile:
+        return "KAFKA_SSL_KEYFILE needs KAFKA_SSL_CERTFILE"
+    if settings.kafka_ssl_certfile and not protocol.endswith("SSL"):
+        return f"KAFKA_SSL_CERTFILE proves nothing where KAFKA_SECURITY_PROTOCOL={protocol}"
+    if not protocol.startswith("SASL"):
+        return None
+    if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+        return _lacking_for_oauth(settings)
+    if not (settings.kafka_sasl_username and settings.kafka_sasl_password):
+        return f"KAFKA_SECURITY_PROTOCOL={protocol} needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+    return None
+
+
+def _lacking_for_oauth(settings: Settings) -> str | None:
+    url, file = settings.kafka_oauth_token_url, settings.kafka_oauth_token_file
+    if bool(url) == bool(file):
+        return "KAFKA_SASL_MECHANISM=OAUTHBEARER needs one of KAFKA_OAUTH_TOKEN_URL and KAFKA_OAUTH_TOKEN_FILE"
+    extensions = settings.kafka_oauth_extensions
+    if not all(re.fullmatch("(?!auth$)[A-Za-z]+", name) and text.isprintable() for name, text in extensions.items()):
+        return "KAFKA_OAUTH_EXTENSIONS must be name=value, names of letters (RFC 7628, section 3.1)"
+    if url is None:
+        return None
+    if not (settings.kafka_oauth_client_id and settings.kafka_oauth_client_secret):
+        return "KAFKA_OAUTH_TOKEN_URL needs KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET"
+    if not re.fullmatch(r"https://[^\s/@]+(/\S*)?|http://(localhost|127\.0\.0\.1)(:\d+)?(/\S*)?", url):
+        return "KAFKA_OAUTH_TOKEN_URL must be https://host/path: the client's secret goes there"
+    return None
 
 
 def _is_postgres_url(url: str) -> bool:

@@ -1,11 +1,10 @@
 """Kafka: how every client of ours is set up."""
 
-import ssl
 from typing import Any
 
-from aiokafka.helpers import create_ssl_context
-
-from consumer.common.settings import Settings, SettingsError
+from consumer.common.settings import Settings
+from consumer.kafka.oauth import token_provider
+from consumer.kafka.tls import KafkaContext
 
 # The largest record that a dead-letter topic must hold: an original of a topic's default limit, and its headers.
 MAX_RECORD_BYTES = 4 * 1024 * 1024
@@ -42,21 +41,21 @@ def connection_options(settings: Settings) -> dict[str, Any]:
         "security_protocol": settings.kafka_security_protocol,
     }
     if settings.kafka_security_protocol.endswith("SSL"):
-        options["ssl_context"] = _ssl_context(settings.kafka_ssl_cafile)
-    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_password:
-        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
-        options["sasl_plain_username"] = settings.kafka_sasl_username
-        options["sasl_plain_password"] = settings.kafka_sasl_password.reveal()
+        options["ssl_context"] = KafkaContext.of(settings)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        options |= _sasl_options(settings)
     return options
 
 
-def _ssl_context(cafile: str | None) -> ssl.SSLContext:
-    try:
-        context: ssl.SSLContext = create_ssl_context(cafile=cafile)
-    except OSError as error:  # of which ssl.SSLError is one
-        reason = "holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
-        raise SettingsError(f"KAFKA_SSL_CAFILE: {cafile}: {reason}") from None
-    return context
+def _sasl_options(settings: Settings) -> dict[str, Any]:
+    mechanism = {"sasl_mechanism": settings.kafka_sasl_mechanism}
+    if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+        return mechanism | {"sasl_oauth_token_provider": token_provider(settings)}
+    password = settings.kafka_sasl_password
+    return mechanism | {
+        "sasl_plain_username": settings.kafka_sasl_username,
+        "sasl_plain_password": password.reveal() if password else None,
+    }
 
 
 def producer_options(settings: Settings) -> dict[str, Any]:

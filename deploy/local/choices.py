@@ -18,17 +18,17 @@ def choose_broker(
     folder: Path,
     environment: Mapping[str, str],
     properties: Mapping[str, str] | None = None,
-    users: Mapping[str, str] | None = None,
+    security: Security | None = None,
 ) -> tuple[Broker, str]:
     """Return the broker that BROKER names, and why. Raises StackError when that one cannot be had.
 
     Without BROKER, or with `auto`: the one at KAFKA_BOOTSTRAP_SERVERS, else Docker, else Apache Kafka, else
-    the embedded one. `properties` and `users` are for Apache Kafka.
+    the embedded one. `properties` and `security` are for Apache Kafka.
     """
     makers: dict[str, Callable[[], Broker]] = {
         "external": lambda: _external(environment),
         "docker": _docker,
-        "apache": lambda: ApacheKafka(folder, kafka_class_path(), properties or {}, users),
+        "apache": lambda: ApacheKafka(folder, kafka_class_path(), properties or {}, security),
         "embedded": lambda: Tansu(folder),
     }
     wanted = environment.get("BROKER") or "auto"

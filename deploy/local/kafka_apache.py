@@ -7,6 +7,7 @@ from pathlib import Path
 from deploy.local.java import ClassPath
 from deploy.local.kafka import ChildBroker
 from deploy.local.processes import Process
+from deploy.local.security import Security
 from deploy.local.waiting import free_port
 
 _CLUSTER_ID = "giftledger-local-stack"  # 16 bytes in base64; clusters on loopback need not differ
@@ -42,8 +43,8 @@ class ApacheKafka(ChildBroker):
     """Everything Kafka does, on one node. Topics, records and offsets survive a kill.
 
     `properties` override server.properties; those that list listeners (say a SASL_SSL one for a test) are
-    added to ours, because the plaintext listener is how we see that the broker is ready. `users` (name →
-    password) are there from the first start, for SCRAM.
+    added to ours, because the plaintext listener is how we see that the broker is ready. With `security`
+    the listeners are what that says, and its users (name → password) are there from the first start, for SCRAM.
     """
 
     supports_idempotence = True
@@ -54,16 +55,18 @@ class ApacheKafka(ChildBroker):
         folder: Path,
         class_path: ClassPath,
         properties: Mapping[str, str],
-        users: Mapping[str, str] | None = None,
+        security: Security | None = None,
     ) -> None:
         port = free_port()
         self.class_path = class_path
         self._folder = folder / "kafka"
-        self._properties = _server_properties(self._folder / "data", port, properties)
+        self._properties = _server_properties(
+            self._folder / "data", port, {**properties, **(security.kafka_properties() if security else {})}
+        )
         name = f"Apache Kafka {class_path.kafka_version}"
         process = Process(
             name=name,
-            command=["sh", "-c", self._script(class_path.java, users or {})],
+            command=["sh", "-c", self._script(class_path.java, security)],
             log=folder / "kafka.log",
             env={"CLASSPATH": class_path.jars},
             cwd=self._folder,
@@ -76,16 +79,17 @@ class ApacheKafka(ChildBroker):
         (self._folder / "server.properties").write_text("".join(lines))
         super().launch()
 
-    def _script(self, java: str, users: Mapping[str, str]) -> str:
+    def _script(self, java: str, security: Security | None) -> str:
         options = [
             *_JVM,
             f"-Djava.io.tmpdir={self._folder / 'tmp'}",  # native codecs are unpacked there
+            *(security.jvm_options() if security else ()),
             f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",
         ]
         jvm = shlex.join([java, *options])
         scram = shlex.join(
             part
-            for user, password in users.items()
+            for user, password in (security.users if security else {}).items()
             for part in ("--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]")
         )
         form = f"{jvm} kafka.tools.StorageTool format -t {_CLUSTER_ID} -c server.properties {scram}"

@@ -52,7 +52,7 @@ class Stack:
         self._durable = durable
         self._security = security
         self._postgres_settings = postgres_settings
-        self._kafka_properties = {**(kafka_properties or {}), **(security.kafka_properties() if security else {})}
+        self._kafka_properties = kafka_properties or {}
         self._signing_key = secrets.token_urlsafe()
         self._ways_down = ExitStack()
 
@@ -74,8 +74,7 @@ class Stack:
                 settings=self._postgres_settings,
                 security=self._security,
             )
-            users = self._security.users if self._security else None
-            self.kafka, why_kafka = choose_broker(self.folder, self._choice, self._kafka_properties, users)
+            self.kafka, why_kafka = choose_broker(self.folder, self._choice, self._kafka_properties, self._security)
             sys.stderr.write(
                 f"local stack: {self.kafka.name} ({why_kafka})\n"
                 f"             {self.postgres.name} ({why_postgres})\n"

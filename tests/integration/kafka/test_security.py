@@ -5,27 +5,21 @@ import json
 import time
 import urllib.error
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import unquote
 
 import asyncpg
 import pytest
-from click.testing import CliRunner
 
-from consumer.__main__ import main
 from consumer.traffic import Truth
 from consumer.traffic.simulate import simulate
 from deploy.local.comparison import compare
-from deploy.local.security import Security
 from deploy.local.services import Service
-from deploy.local.stack import Stack
 from tests.builders import bought, encode
 from tests.certificates import write_authority
 from tests.databases import value
-from tests.secured import marked_commands, run_tool, secret_files, secured
+from tests.secured import SIGNING_KEY, Deployment, marked_commands, run, run_tool, secret_files
 from tests.services import commands, metric, read, start_ingress, start_worker, wait_for, wait_for_metric
 
 pytestmark = pytest.mark.long
@@ -34,47 +28,6 @@ COUNT = 300
 # After so long the broker cuts a connection (deploy/local/security.py).
 REAUTHENTICATION_SECONDS = 3
 START = datetime(2026, 6, 1, tzinfo=UTC)
-SIGNING_KEY = "a-signing-key-of-good-length"
-
-
-class Deployment(NamedTuple):
-    """A secure stack, migrated and with topics."""
-
-    stack: Stack
-    security: Security
-    worker_url: str
-
-    def settings(self, user: str, **changes: str) -> dict[str, str]:
-        """Give the settings of a process that is one of Kafka's users, and the worker's user on Postgres."""
-        return {
-            **self.security.kafka_settings(user),
-            "DATABASE_URL": self.worker_url,
-            "WEBHOOK_SIGNING_KEYS": f"test={SIGNING_KEY}",
-            "KAFKA_SESSION_TIMEOUT_MS": "2000",
-            "INGRESS_HOST": "127.0.0.1",
-            "ADMIN_HOST": "127.0.0.1",
-            **changes,
-        }
-
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[Deployment]:
-    with secured() as (stack, security):
-        owner = Deployment(stack, security, stack.postgres.url())
-        assert run(owner.settings("giftledger-operator"), "migrate").exit_code == 0
-        assert run(owner.settings("giftledger-operator"), "topics").exit_code == 0
-        stack.postgres.execute("CREATE USER app PASSWORD 'app' IN ROLE giftledger_writer")
-        yield owner._replace(worker_url=stack.postgres.url(user="app", password="app"))
-
-
-def run(settings: dict[str, str], *arguments: str) -> "Result":
-    result = CliRunner().invoke(main, arguments, env=settings)
-    return Result(result.exit_code, result.output)
-
-
-class Result(NamedTuple):
-    exit_code: int
-    output: str
 
 
 def test_the_demos_work_is_done_with_the_rights_of_the_runbook(deployed: Deployment, tmp_path: Path) -> None:

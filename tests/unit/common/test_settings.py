@@ -62,11 +62,16 @@ REFUSED = {
     "ADMIN_PORT": ("0", "65536", "-1", "http"),
     "REPORTING_TIME_ZONE": ("Toronto", "+02:00", "Europe/Atlantis", "../UTC"),
     "ACCOUNT_CURRENCIES": ("CAD", "=CAD", "account=", ",", "a=CAD;b=USD", "a=cad", "a=$", "a=CAD,a=USD"),
+    "KAFKA_OAUTH_EXTENSIONS": ("logicalCluster", "a=b,a=c", ","),
     "LOG_FORMAT": ("text", "JSON"),
     "LOG_LEVEL": ("verbose", "INFO"),
 }
 FREE_TEXTS = {
     *("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD", "KAFKA_SSL_CAFILE", "KAFKA_GROUP_ID"),
+    # These are looked at together (below), and when they are used.
+    *("KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE", "KAFKA_SSL_KEY_PASSWORD"),
+    *("KAFKA_OAUTH_TOKEN_URL", "KAFKA_OAUTH_CLIENT_ID", "KAFKA_OAUTH_CLIENT_SECRET", "KAFKA_OAUTH_SCOPE"),
+    *("KAFKA_OAUTH_CAFILE", "KAFKA_OAUTH_TOKEN_FILE"),
     *("INGRESS_HOST", "ADMIN_HOST"),
 }
 
@@ -407,3 +412,62 @@ def test_settings_do_not_change() -> None:
 
 def test_a_setting_that_is_one_of_a_few_says_which() -> None:
     assert refusal(LOG_LEVEL="loud") == "LOG_LEVEL: must be one of debug, info, warning, error"
+
+
+OAUTH = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "OAUTHBEARER"}
+CLIENT = {"KAFKA_OAUTH_CLIENT_ID": "giftledger", "KAFKA_OAUTH_CLIENT_SECRET": SECRET}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"KAFKA_SSL_KEYFILE": "/key", "KAFKA_SECURITY_PROTOCOL": "SSL"}, "KAFKA_SSL_CERTFILE"),
+        ({"KAFKA_SSL_CERTFILE": "/certificate"}, "KAFKA_SECURITY_PROTOCOL=PLAINTEXT"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "KAFKA_SASL_USERNAME"),
+        (OAUTH, "KAFKA_OAUTH_TOKEN_URL"),
+        (
+            {**OAUTH, "KAFKA_OAUTH_TOKEN_URL": "https://host/", "KAFKA_OAUTH_TOKEN_FILE": "/token", **CLIENT},
+            "needs one",
+        ),
+        ({**OAUTH, "KAFKA_OAUTH_TOKEN_URL": "https://host/"}, "KAFKA_OAUTH_CLIENT_ID"),
+        *(
+            ({**OAUTH, "KAFKA_OAUTH_TOKEN_URL": url, **CLIENT}, "KAFKA_OAUTH_TOKEN_URL must be https")
+            for url in (
+                "http://host/token",
+                f"https://u:{SECRET}@host/",
+                "file:///etc/passwd",
+                "https://",
+                "host/token",
+            )
+        ),
+        *(
+            (
+                {**OAUTH, "KAFKA_OAUTH_TOKEN_FILE": "/token", "KAFKA_OAUTH_EXTENSIONS": extensions},
+                "KAFKA_OAUTH_EXTENSIONS",
+            )
+            for extensions in ("auth=Bearer", "a1=b", "a b=c", "a=b\x01auth=Bearer")
+        ),
+    ],
+)
+def test_what_the_way_to_kafka_lacks_is_named(given: dict[str, str], named: str) -> None:
+    message = refusal(**given)
+
+    assert named in message
+    assert SECRET not in message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CERTFILE": "/certificate"},
+        {**OAUTH, "KAFKA_OAUTH_TOKEN_URL": "https://login.example.com/oauth2/v1/token", **CLIENT},
+        {**OAUTH, "KAFKA_OAUTH_TOKEN_URL": "http://127.0.0.1:8080/token", **CLIENT},
+        {
+            **OAUTH,
+            "KAFKA_OAUTH_TOKEN_FILE": "/token",
+            "KAFKA_OAUTH_EXTENSIONS": "logicalCluster=lkc-1,identityPoolId=p",
+        },
+    ],
+)
+def test_each_way_to_kafka_needs_only_its_own_settings(given: dict[str, str]) -> None:
+    load(given)
