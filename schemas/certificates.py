@@ -7,11 +7,11 @@ they came and cannot make an event fail.
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
-from schemas.envelope import Message
+from schemas.envelope import Dates, Message
 from schemas.events import Event, Family, Kind, Projection
-from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, first_plausible, given
+from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, given, instant_of, plausible
 
 
 class ShiftLocation(Struct, rename="camel", gc=False):
@@ -52,7 +52,8 @@ class Certificate(Struct, rename="camel", gc=False):
     cert_def_id: str | None = None
     transaction_id: str | None = None
     trx_id: str | None = None
-    transactions_paid: list[Any] | Blank = None
+    # How many they are is all that is asked of them.
+    transactions_paid: list[Raw] | Blank = None
     customer_number: str | None = None
     user_id: str | None = None
     agency_id: str | None = None
@@ -70,12 +71,8 @@ class CertificateMessage(Message):
     data: Certificate
 
     @property
-    def updated_at(self) -> BzDate | Blank:
-        return self.data.updated_at
-
-    @property
-    def created_at(self) -> BzDate | Blank:
-        return self.data.created_at
+    def dates(self) -> Dates:
+        return instant_of(self.data.updated_at), instant_of(self.data.created_at)
 
     @property
     def transactions_paid(self) -> int:
@@ -154,7 +151,7 @@ def _event(event: Event) -> tuple[Any, ...]:
 def _description(event: Event) -> tuple[Any, ...]:
     certificate: Certificate = event.snapshot
     return (
-        first_plausible(event.order.emitted_at, certificate.created_at),
+        plausible(certificate.created_at, event.order.emitted_at),
         given(certificate.cert_def_id),
         given(certificate.account_id),
         given(certificate.customer_number),

@@ -10,9 +10,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from schemas.envelope import Message
+from schemas.envelope import Dates, Message
 from schemas.events import Event, Family, Kind, Projection
-from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, first_plausible, given
+from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, given, instant_of, plausible
 
 
 class Definition(Struct, rename="camel", gc=False):
@@ -44,12 +44,8 @@ class DefinitionMessage(Message):
     data: Definition
 
     @property
-    def updated_at(self) -> BzDate | Blank:
-        return self.data.updated_at
-
-    @property
-    def created_at(self) -> BzDate | Blank:
-        return self.data.created_at
+    def dates(self) -> Dates:
+        return instant_of(self.data.updated_at), instant_of(self.data.created_at)
 
     @property
     def snapshot(self) -> Definition:
@@ -117,7 +113,7 @@ def _description(event: Event) -> tuple[Any, ...]:
         given(definition.account_id),
         given(definition.disabled),
         given(definition.taxable),
-        first_plausible(event.order.emitted_at, definition.created_at),
+        plausible(definition.created_at, event.order.emitted_at),
         event.doubts or None,
         event.data,
     )

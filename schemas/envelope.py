@@ -1,20 +1,12 @@
 """The envelope around every webhook: as the ingress peeks at it, and as the base of the typed messages."""
 
-from typing import Annotated, ClassVar
+from datetime import datetime
+from typing import Annotated, ClassVar, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
 from schemas.events import Kind, OrderKey
-from schemas.fields import (
-    EARLIEST,
-    MAX_IDENTIFIER,
-    Blank,
-    BzDate,
-    Identifier,
-    first_plausible,
-    implausible,
-    instant_from_epoch,
-)
+from schemas.fields import EARLIEST, MAX_IDENTIFIER, Identifier, instant_from_epoch, is_plausible
 
 
 class Envelope(Struct, rename="camel", gc=False):
@@ -37,6 +29,10 @@ class EnvelopeData(Struct):
     data: Raw
 
 
+# What ``data`` says of when it was updated and created; None where it does not.
+Dates: TypeAlias = tuple[datetime | None, datetime | None]
+
+
 class Message(Struct, tag_field="event", rename="camel"):
     """An envelope whose ``data`` is typed: each event name is a subclass, and the tag of the union."""
 
@@ -52,18 +48,9 @@ class Message(Struct, tag_field="event", rename="camel"):
             raise ValueError("`created` is before the year 2000")
 
     @property
-    def event_name(self) -> str:
-        return str(self.__struct_config__.tag)
-
-    @property
-    def updated_at(self) -> BzDate | Blank:
-        """The date that ``data`` gives for the change, if it does."""
-        return None
-
-    @property
-    def created_at(self) -> BzDate | Blank:
-        """The date that ``data`` gives for the beginning of the entity, if it does."""
-        return None
+    def dates(self) -> Dates:
+        """The dates that ``data`` gives, as far as it does."""
+        return None, None
 
     @property
     def transactions_paid(self) -> int:
@@ -72,13 +59,23 @@ class Message(Struct, tag_field="event", rename="camel"):
 
     @property
     def order(self) -> OrderKey:
-        emitted_at = instant_from_epoch(self.created)
-        # Of a change, createdAt says when the entity began, not when it was changed.
-        dates = (self.updated_at, self.created_at) if self.kind is Kind.CREATED else (self.updated_at,)
-        occurred_at = first_plausible(emitted_at, *dates) or emitted_at
-        return OrderKey.of(self.kind, occurred_at, emitted_at, self.transactions_paid, self.id)
+        """The event's place in the life of its entity."""
+        return self.place()[0]
 
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        """What the event says that cannot be true; see ``Event.doubts``."""
-        return implausible(instant_from_epoch(self.created), createdAt=self.created_at, updatedAt=self.updated_at)
+    def place(self) -> tuple[OrderKey, tuple[str, ...]]:
+        """Give the event's place in the life of its entity, and the doubts about its dates: see ``Event.doubts``."""
+        emitted_at = instant_from_epoch(self.created)
+        updated_at, created_at = self.dates
+        doubts: tuple[str, ...] = ()
+        if created_at is not None and not is_plausible(created_at, emitted_at):
+            doubts, created_at = (_doubt("createdAt", created_at),), None
+        if updated_at is not None and not is_plausible(updated_at, emitted_at):
+            doubts, updated_at = (*doubts, _doubt("updatedAt", updated_at)), None
+        is_change = self.kind is not Kind.CREATED
+        # Of a change, createdAt says when the entity began, not when it was changed.
+        occurred_at = updated_at or (None if is_change else created_at) or emitted_at
+        return OrderKey(is_change, occurred_at, emitted_at, self.kind, self.transactions_paid, self.id), doubts
+
+
+def _doubt(name: str, instant: datetime) -> str:
+    return f"date_implausible {name} {instant.isoformat()}"

@@ -28,19 +28,13 @@ class OrderKey(NamedTuple):
     payments at one time the one with more paid transactions is later; where none are listed their number is -1.
     """
 
+    # Whether ``kind`` is anything but created.
     is_change: bool
     occurred_at: datetime
     emitted_at: datetime
     kind: Kind
     transactions_paid: int
     event_id: str
-
-    @classmethod
-    def of(
-        cls, kind: Kind, occurred_at: datetime, emitted_at: datetime, transactions_paid: int, event_id: str
-    ) -> "OrderKey":
-        """Make the key; what stands first in it follows from the kind."""
-        return cls(kind is not Kind.CREATED, occurred_at, emitted_at, kind, transactions_paid, event_id)
 
     def columns(self) -> tuple[str, datetime, datetime, str]:
         """Give the values of the columns ``event_id, occurred_at, emitted_at, kind``."""

@@ -1,12 +1,13 @@
 """The sender's field types: identifiers, money, dates with their null form, and its three ways to say nothing.
 
 Only fields that a projection uses are typed. An optional field may be missing, ``null`` or ``""``; all three
-mean "not given" and become ``None``. A value of the wrong type is an error that names its path.
+mean "not given" and become ``None``. What is to be made of a value of another type says ``schemas.lenient``.
 
 What is made of every message holds no cycles, and the collector need not follow it (``gc=False``): it took a tenth of
 a worker's time.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal, TypeVar
@@ -55,7 +56,7 @@ def seconds_from_epoch(timestamp: float) -> float:
 
 
 @lru_cache(maxsize=1024)
-def instant_from_epoch(timestamp: int) -> datetime:
+def instant_from_epoch(timestamp: float) -> datetime:
     """Read ``created``: seconds or milliseconds by magnitude. Raises ValueError when no calendar holds it."""
     unit = timedelta(milliseconds=1) if abs(timestamp) >= MILLISECONDS_FROM else timedelta(seconds=1)
     try:
@@ -66,24 +67,36 @@ def instant_from_epoch(timestamp: int) -> datetime:
 
 @lru_cache(maxsize=8192)
 def instant_from_text(text: str) -> datetime:
-    """Read an ISO 8601 instant, in UTC unless it says otherwise. Raises ValueError.
-
-    A date is read when it is validated, when its event is ordered, and when it becomes a row: hence the cache.
-    """
+    """Read an ISO 8601 instant, in small letters too (RFC 3339), in UTC unless it says otherwise. Raises ValueError."""
     try:
-        parsed = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text.upper())
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise ValueError("`value` is not an ISO 8601 instant") from None
 
 
+# What a date's text may say besides an instant: that there is none, or the instant in milliseconds.
+_NO_DATE = {"", "0", "0.0"}
+_MILLISECONDS = re.compile("[0-9]{11,16}")
+
+
+# A date is read when it is validated, when its event is ordered, and when it becomes a row: hence the cache.
+@lru_cache(maxsize=8192)
+def _instant(text: str) -> datetime | None:
+    text = text.strip()
+    if text in _NO_DATE:
+        return None
+    return instant_from_epoch(int(text)) if _MILLISECONDS.fullmatch(text) else instant_from_text(text)
+
+
 class BzDate(Struct, gc=False):
     """The sender's date: ``value`` is an ISO 8601 instant in UTC, ``offset`` (minutes) is only presentation.
 
-    The sender's null date is ``{"value": 0, "offset": 0}``; ``{}``, ``null`` and ``""`` say the same.
+    The sender's null date is ``{"value": 0, "offset": 0}``; ``{}``, ``null`` and ``""`` say the same. A number is the
+    time since 1970, as in the envelope's ``created``.
     """
 
-    value: str | int | None = None
+    value: str | int | float | None = None
 
     def __post_init__(self) -> None:
         self.instant()
@@ -92,9 +105,7 @@ class BzDate(Struct, gc=False):
         """Give the instant, or None for the null date. Raises ValueError for anything else."""
         if not self.value:
             return None
-        if isinstance(self.value, int):
-            raise ValueError("`value` must be an ISO 8601 instant, or 0 for no date")  # noqa: TRY004 - msgspec adds the path to a ValueError
-        return instant_from_text(self.value)
+        return _instant(self.value) if isinstance(self.value, str) else instant_from_epoch(self.value)
 
 
 def instant_of(date: BzDate | Blank) -> datetime | None:
@@ -104,21 +115,10 @@ def instant_of(date: BzDate | Blank) -> datetime | None:
 
 def is_plausible(instant: datetime, emitted_at: datetime) -> bool:
     """Tell whether a date of an event that was emitted then can be true."""
-    return instant >= EARLIEST and instant - CLOCKS_DISAGREE <= emitted_at
+    return EARLIEST <= instant <= emitted_at or (instant >= EARLIEST and instant - CLOCKS_DISAGREE <= emitted_at)
 
 
-def first_plausible(emitted_at: datetime, *dates: BzDate | Blank) -> datetime | None:
-    """Give the first date that can be true of an event that was emitted then; all others are no dates."""
-    for date in dates:
-        if (instant := instant_of(date)) and is_plausible(instant, emitted_at):
-            return instant
-    return None
-
-
-def implausible(emitted_at: datetime, **dates: BzDate | Blank) -> tuple[str, ...]:
-    """Give the doubts about the dates of an event, by their names: see ``Event.doubts``."""
-    return tuple(
-        f"date_implausible {name} {instant.isoformat()}"
-        for name, date in dates.items()
-        if (instant := instant_of(date)) and not is_plausible(instant, emitted_at)
-    )
+def plausible(date: BzDate | Blank, emitted_at: datetime) -> datetime | None:
+    """Give the instant of a date that can be true of an event that was emitted then; any other is no date."""
+    instant = instant_of(date)
+    return instant if instant is not None and is_plausible(instant, emitted_at) else None

@@ -4,9 +4,10 @@ Singular and plural names are different things (a certificate, a definition): na
 """
 
 import re
+from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_type_hints
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from schemas.certificates import CERTIFICATES, CertificateCreated, CertificateUpdated
 from schemas.definitions import (
@@ -19,8 +20,12 @@ from schemas.definitions import (
 from schemas.envelope import Envelope, EnvelopeData
 from schemas.events import Family
 from schemas.fields import Identifier
+from schemas.lenient import integer, read_data
+from schemas.text import storable
 
-AnyMessage = CertificateCreated | CertificateUpdated | DefinitionCreated | DefinitionUpdated | DefinitionDeleted
+AnyMessage: TypeAlias = (
+    CertificateCreated | CertificateUpdated | DefinitionCreated | DefinitionUpdated | DefinitionDeleted
+)
 
 FAMILIES = (CERTIFICATES, DEFINITIONS)
 
@@ -32,10 +37,17 @@ FAMILY_OF: dict[str, Family] = {
     "giftcertificates.deleted": DEFINITIONS,
 }
 
+_MESSAGES: dict[str, Any] = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyMessage)}
+_KNOWN = {kind: (name, FAMILY_OF[name]) for name, kind in _MESSAGES.items()}
+_DATA = {kind: get_type_hints(kind)["data"] for kind in _KNOWN}
+
 # Topics without a family: authentic webhooks of any other event, and what a worker could not apply.
 UNROUTED = "unrouted"
 DEAD_LETTER = "dead-letter"
 TOPICS = (*(family.topic for family in FAMILIES), UNROUTED, DEAD_LETTER)
+
+
+T = TypeVar("T")
 
 
 class Malformed(Exception):
@@ -62,18 +74,38 @@ class _KeyOfDeleted(Struct):
     data: DeletedDefinition
 
 
+class _LooseEnvelope(Envelope):
+    """An envelope whose ``created`` may be written as a number with a fraction of zeros."""
+
+    created: Raw  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        pass
+
+
 _envelope = msgspec.json.Decoder(Envelope)
+_loose_envelope = msgspec.json.Decoder(_LooseEnvelope)
 _key = msgspec.json.Decoder(_KeyOf)
 _key_of_deleted = msgspec.json.Decoder(_KeyOfDeleted)
 _message: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 _data = msgspec.json.Decoder(EnvelopeData)
 
 
+class Reading(NamedTuple):
+    """A message: its typed form, its name, its family, its ``data`` as it came, and the doubts about what it says."""
+
+    message: AnyMessage
+    name: str
+    family: Family
+    data: str
+    doubts: tuple[str, ...]
+
+
 def route(body: bytes) -> Routed:
     """Peek at the envelope and the entity's id, and at nothing else. Raises Malformed."""
     try:
-        text = _text(body)
-        envelope = _envelope.decode(text)
+        text = storable(body)
+        envelope = _read_envelope(text)
         family = FAMILY_OF.get(envelope.event)
         if family is None:
             return Routed(envelope, UNROUTED, envelope.id)
@@ -83,15 +115,47 @@ def route(body: bytes) -> Routed:
         raise _malformed(error) from None
 
 
-def read(body: bytes) -> tuple[AnyMessage, Family, str]:
-    """Decode a message: its typed form, its family, and its ``data`` as it came. Raises Malformed."""
+def read(body: bytes) -> Reading:
+    """Decode a message. Raises Malformed."""
     try:
-        text = _text(body)
-        message = _message.decode(text)
-        raw = _data.decode(text).data
-        return message, FAMILY_OF[message.event_name], bytes(raw).decode()
+        text = storable(body)
+        doubts: tuple[str, ...] = ()
+        try:
+            message = _message.decode(text)
+        except msgspec.ValidationError:
+            message, doubts = _read_leniently(text)
+        name, family = _KNOWN[type(message)]
+        return Reading(message, name, family, str(memoryview(_data.decode(text).data), "utf-8"), doubts)
     except _UNREADABLE as error:
         raise _malformed(error) from None
+
+
+def _read_leniently(text: str | bytes) -> tuple[AnyMessage, tuple[str, ...]]:
+    """Read a message whose types are not all what the sender documents; see ``schemas.lenient``."""
+    envelope = _read_envelope(text)
+    kind = _MESSAGES.get(envelope.event)
+    if kind is None:
+        raise Malformed("No event of this name is known - at `$.event`")
+    data, doubts = read_data(text, _DATA[kind])
+    message = _made(kind, envelope.id, envelope.attempt_id, envelope.livemode, envelope.created, data)
+    return message, doubts
+
+
+def _read_envelope(text: str | bytes) -> Envelope:
+    try:
+        return _envelope.decode(text)
+    except msgspec.ValidationError:
+        loose = _loose_envelope.decode(text)
+    created = integer(loose.created, "$.created")
+    return _made(Envelope, loose.id, loose.attempt_id, loose.livemode, created, loose.event, loose.data)
+
+
+def _made(kind: type[T], *values: object) -> T:
+    """Make a struct; msgspec checks its values only where it decodes them. Raises Malformed."""
+    try:
+        return kind(*values)
+    except ValueError as error:
+        raise Malformed(str(error)) from None
 
 
 _UNREADABLE = (UnicodeDecodeError, RecursionError, msgspec.DecodeError)
@@ -104,17 +168,3 @@ def _malformed(error: Exception) -> Malformed:
         return Malformed("Nested too deeply")
     # Of all of msgspec's messages only this one quotes the value, which may be anybody's name.
     return Malformed(re.sub(r"(?s)^Invalid (enum )?value .* - at", "Unexpected value - at", str(error)))
-
-
-# An escaped backslash, a whole surrogate pair, or (group 1) an escape that no Postgres text can hold.
-_ESCAPE = re.compile(
-    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))"
-)
-
-
-def _text(body: bytes) -> str | bytes:
-    r"""Write U+FFFD for ``\u0000`` and half surrogates, so that no text the sender can make fails an event."""
-    text = body.decode()
-    if b"\\u" not in body:
-        return body  # which msgspec need not encode again
-    return _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)

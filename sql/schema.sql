@@ -82,7 +82,7 @@ CREATE TABLE giftcert.certificate (
     station_time_zone text,
     station_currency_code text,
     display_currency_code text,
-    data jsonb NOT NULL
+    data text NOT NULL
 )
 WITH (fillfactor='80');
 
@@ -179,7 +179,7 @@ CREATE TABLE giftcert.definition (
     name text,
     description text,
     currency_code text,
-    data jsonb,
+    data text,
     doubts text[],
     CONSTRAINT definition_check CHECK (((deleted_at IS NOT NULL) OR (occurred_at IS NOT NULL)))
 );

@@ -39,11 +39,11 @@ _certificate_data = st.fixed_dictionaries(
     {"_id": st.sampled_from(["c1", "c2"]), "balance": _money},
     optional={
         "price": st.one_of(_money, st.sampled_from(["", None])),
-        "status": _texts,
-        "deleted": st.sampled_from([True, False, "", None]),
+        "status": st.one_of(_texts, st.just(7)),
+        "deleted": st.sampled_from([True, False, "", None, 0]),
         "updatedAt": _dates,
         "createdAt": _dates,
-        "shiftLocation": _stations,
+        "shiftLocation": st.one_of(_stations, st.just([])),
         "displayCurrency": st.sampled_from(
             [None, {}, {"buy": 1, "sell": 1.0, "isocode": "CAD"}, {"buy": 2, "sell": 1}]
         ),

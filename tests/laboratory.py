@@ -100,7 +100,7 @@ def decoded(batch: Batch) -> list[Event]:
 
 
 async def comparable(source: "Pool | Connection") -> dict[str, list[Row]]:
-    """Read the tables, jsonb as values: its text form is Postgres' own."""
+    """Read the tables, the data as values."""
     read = await tables(source)
     for rows in read.values():
         for row in rows:

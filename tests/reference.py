@@ -113,11 +113,16 @@ def _said_date(body: dict[str, Any], name: str) -> datetime | None:
 
 
 def _doubts(body: dict[str, Any]) -> list[str] | None:
-    return [
-        f"date_implausible {name} {said.isoformat()}"
-        for name in ("createdAt", "updatedAt")
-        if (said := _said_date(body, name)) and said != _date(body, name)
-    ] or None
+    unread = ["field_unreadable shiftLocation: array"] if body["data"].get("shiftLocation") == [] else []
+    return (
+        unread
+        + [
+            f"date_implausible {name} {said.isoformat()}"
+            for name in ("createdAt", "updatedAt")
+            if (said := _said_date(body, name)) and said != _date(body, name)
+        ]
+        or None
+    )
 
 
 def _currency(code: str | None) -> str | None:
@@ -126,6 +131,10 @@ def _currency(code: str | None) -> str | None:
 
 def _said(value: Any) -> Any:
     return None if value in ("", None) and value is not False else value
+
+
+def _label(value: Any) -> Any:
+    return str(value) if isinstance(value, int) else _said(value)
 
 
 def _order_columns(delivery: Delivery) -> Row:
@@ -152,7 +161,7 @@ def _state(delivery: Delivery) -> Row:
         "total": _said(data.get("total")),
         "transactions_paid": len(paid) if isinstance(paid, list) else None,
         "deleted": data.get("deleted") or False,
-        "status": _said(data.get("status")),
+        "status": _label(data.get("status")),
         "transaction_id": data.get("transactionId") or data.get("trxId") or None,
         "user_id": _said(data.get("userId")),
         "agency_id": _said(data.get("agencyId")),

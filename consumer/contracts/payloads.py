@@ -82,6 +82,12 @@ MEANINGS: dict[str, dict[str, str]] = {
 }
 
 
+_LENIENCY = (
+    "A field of the data that is not required and not as described here counts as not given, or is read as what it can "
+    "only mean (a number as a text, a date without its object): such a message is applied all the same."
+)
+
+
 def payloads() -> dict[str, Schema]:
     """Give the schema of each event's payload by the event's name."""
     messages: dict[str, type[Message]] = {
@@ -107,15 +113,14 @@ def _payload(event: str, message: type[Message]) -> Schema:
     described = {name: _described(schema, name) for name, schema in definitions.items()}
     if "BzDate" in described:
         described["BzDate"] |= _DATE
+    others = "Fields that are not named here may be there, and mean what the sender says"
+    others += "; among a certificate's are names and e-mail addresses." if "Certificate" in described else "."
     return {
         "$schema": DIALECT,
         "$id": f"urn:giftledger:{event}",
         **root,
         "title": event,
-        "description": f"{root['description']} Fields that are not named here may be there, and mean what the sender "
-        "says; among a certificate's are names and e-mail addresses."
-        if "Certificate" in described
-        else f"{root['description']} Fields that are not named here may be there, and mean what the sender says.",
+        "description": f"{root['description']} {others} {_LENIENCY}",
         "$defs": described,
     }
 

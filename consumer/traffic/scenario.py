@@ -46,8 +46,8 @@ UNDECODABLE: tuple[dict[str, object], ...] = (
     {"balance": "abc"},
     {"balance": None},
     {"balance": 10.5},
-    {"balance": 2**63},  # one more than a Postgres bigint holds
-    {"updatedAt": {"value": "yesterday", "offset": 0}},
+    {"balance": 2**53},  # more than the sender can say
+    {"price": -(2**53)},
 )
 
 

@@ -100,8 +100,14 @@ def _event_keys(events: Sequence[Event]) -> tuple[list[str], list[bool], list[st
 def _head(row: asyncpg.Record) -> Head:
     if row["occurred_at"] is None:
         return Head(None, row["deleted_at"])
-    key = OrderKey.of(
-        _KINDS[row["kind"]], row["occurred_at"], row["emitted_at"], row["transactions_paid"], row["event_id"]
+    kind = _KINDS[row["kind"]]
+    key = OrderKey(
+        kind is not Kind.CREATED,
+        row["occurred_at"],
+        row["emitted_at"],
+        kind,
+        row["transactions_paid"],
+        row["event_id"],
     )
     return Head(key, row["deleted_at"])
 

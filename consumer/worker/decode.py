@@ -6,7 +6,7 @@ from typing import TypeAlias
 from consumer.common.errors import CodeError
 from consumer.kafka.record import Record
 from schemas.events import Entity, Event
-from schemas.fields import EARLIEST, EPOCH, instant_from_text
+from schemas.fields import EARLIEST, instant_from_text
 from schemas.registry import Malformed, read
 
 # An event that says that it was emitted later than this after its arrival was not.
@@ -34,19 +34,19 @@ def decode(record: Record) -> Event:
     """Read a record's body; where its headers say something else, the body wins. Raises Malformed."""
     if record.value is None:
         raise Malformed("The record has no value")
-    message, family, data = read(record.value)
+    message, name, family, data, unread = read(record.value)
     received_at, arrived_at = _arrival(record)
-    order = message.order
+    order, doubts = message.place()
     if order.emitted_at > arrived_at + AHEAD_AT_MOST:
         raise Malformed("`created` is more than a day after the event arrived")
     return Event(
-        name=message.event_name,
+        name=name,
         attempt_id=message.attempt_id,
         entity=Entity(family, message.data.id, message.livemode),
         order=order,
         snapshot=message.snapshot,
         deleted_at=message.deleted_at,
-        doubts=message.doubts,
+        doubts=unread + doubts,
         data=data,
         received_at=received_at,
         topic=record.topic,
@@ -83,8 +83,8 @@ def _received_at(record: Record) -> datetime | None:
 
 def _taken_at(record: Record) -> datetime | None:
     try:
-        return _plausible(EPOCH + timedelta(milliseconds=record.timestamp))
-    except OverflowError:
+        return _plausible(datetime.fromtimestamp(record.timestamp / 1000, UTC))
+    except (ValueError, OverflowError, OSError):
         return None
 
 

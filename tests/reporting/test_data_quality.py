@@ -53,6 +53,9 @@ async def test_sound_traffic_breaks_no_rule(connections: Pool) -> None:
         ("price_over_face_value", "60.00000", "at most 50.00000", [sold(price=6_000_000)]),
         ("created_again", "created again", None, [sold(), sold(6_000_000, updated=5), paid(4_000_000, 1)]),
         ("created_again", "created again", None, [sold(6_000_000, updated=5), sold()]),
+        ("field_unreadable", "status: array", "a value of the type that the sender documents", [
+            sold(), paid(4_000_000, 1, status=[]),
+        ]),
         ("date_implausible", "updatedAt 2062-01-01T00:00:00+00:00", None, [
             sold(), paid(4_000_000, 1, updatedAt={"value": "2062-01-01T00:00:00Z", "offset": 0}),
         ]),

@@ -8,6 +8,7 @@ BEGIN ATOMIC
         substr(doubt, strpos(doubt, ' ') + 1),
         CASE split_part(doubt, ' ', 1)
             WHEN 'date_implausible' THEN 'from 2000 on, and not later than an hour after the event was emitted'
+            WHEN 'field_unreadable' THEN 'a value of the type that the sender documents'
         END
     FROM unnest(doubts) AS doubt;
 END;
