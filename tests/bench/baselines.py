@@ -37,8 +37,10 @@ class Batch(NamedTuple):
     certificate: list[Row]
 
 
-HISTORY = CERTIFICATES.columns[: CERTIFICATES.columns.index("received_at") + 1]
-CURRENT = tuple(column for column in CERTIFICATES.columns if column != "received_at")
+# What stands in the history alone, last of its columns.
+OF_THE_EVENT = ("received_at", "doubts")
+HISTORY = CERTIFICATES.columns[: CERTIFICATES.columns.index(OF_THE_EVENT[-1]) + 1]
+CURRENT = tuple(column for column in CERTIFICATES.columns if column not in OF_THE_EVENT)
 COLUMNS = {"webhook_attempt": LEDGER, "certificate_history": HISTORY, "certificate": CURRENT}
 
 
@@ -95,7 +97,7 @@ def _rows(
         if outcome is not Outcome.DUPLICATE
     ]
     rows = sorted(CERTIFICATES.rows(entered, projections))
-    states = [(*row[: len(HISTORY) - 1], *row[len(HISTORY) :]) for row in rows if row[-1] is not None]
+    states = [(*row[: len(HISTORY) - len(OF_THE_EVENT)], *row[len(HISTORY) :]) for row in rows if row[-1] is not None]
     current = [(f"{state[0][: ID_LENGTH - 8]}{next(numbers):08x}", *state[1:]) for state in states]
     return Batch(sorted(ledger), [row[: len(HISTORY)] for row in rows], current)
 
