@@ -38,7 +38,11 @@ def runbook_commands() -> list[str]:
     inline = re.findall(r"`(giftledger [^`\n]+)`", joined)
     lines = [line.strip() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     blocks = [line[line.index("giftledger ") :] for line in lines if re.match(r"([A-Z_]+=\S+ )*giftledger ", line)]
-    return sorted({*inline, *blocks})
+    in_a_pod = re.findall(r"(?:-- |nohup )(giftledger [^>\n]+)", text)
+    in_a_container = re.findall(r"`docker compose \S+ \S+ run --rm \w+ ([^`]+)`", text)
+    return sorted(
+        {*inline, *blocks, *map(str.strip, in_a_pod), *(f"giftledger {command}" for command in in_a_container)}
+    )
 
 
 @pytest.mark.parametrize("command", runbook_commands())

@@ -344,6 +344,25 @@ def test_every_key_of_the_secret_that_is_used_is_described() -> None:
     assert all(re.search(rf"\b{key}\b", described) for key in used)
 
 
+def test_what_the_runbooks_tell_kubectl_is_about_what_there_is() -> None:
+    commands = re.findall(r"kubectl [^`\n]+", (DEPLOY / "README.md").read_text())
+    ours = {name(manifest).lower() for manifest in ALL}
+    mounted = {
+        volume["configMap"]["name"]
+        for workload in WORKLOADS
+        for volume in template(workload)["spec"]["volumes"]
+        if "configMap" in volume
+    }
+    assert len(commands) > 10
+    for command in commands:
+        for kind, of in re.findall(r"\b(deployment|job)[/ ](giftledger[\w-]*)", command):
+            assert f"{kind}/{of}" in ours, command
+        for folder in re.findall(r"-k (\S+)", command):
+            assert (DEPLOY.parent / folder / "kustomization.yaml").exists(), command
+        for of in re.findall(r"create configmap (\S+)", command):
+            assert of in mounted, command
+
+
 def test_topics_are_as_giftledger_would_create_them() -> None:
     topics = {topic["metadata"]["name"]: topic["spec"] for topic in BY_KIND["KafkaTopic"]}
     for topic in TOPICS:
