@@ -81,6 +81,7 @@ def stay(console: Console, count: int, seed: int) -> bool:
         console.print(usage(system.commands, **urls), markup=False, highlight=False, soft_wrap=True)
         with suppress(KeyboardInterrupt):  # here, that is the way to end it
             signal.pause()
+        console.print("Stopping …")
     return True
 
 
