@@ -1,6 +1,8 @@
 """giftledger's own processes in tests: an ingress or a worker, and what their admin ports say."""
 
 import asyncio
+import json
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
@@ -76,6 +78,23 @@ def read(url: str) -> str:
         return text
 
 
+def reasons(service: Service) -> str:
+    """Say why a service is not ready; nothing when it is, or does not listen yet."""
+    try:
+        read(f"http://127.0.0.1:{service.admin_port}/health/ready")
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return " ".join(json.load(refusal)["reasons"])
+    except OSError:
+        pass
+    return ""
+
+
+def wait_for_reason(service: Service, reason: str) -> None:
+    """Wait until a service is not ready for a reason that contains these words."""
+    service.process.wait_until(lambda: reason in reasons(service), f"not ready: {reason}")
+
+
 def metric(service: Service, name: str, **labels: str) -> float:
     """Give a sample's value, summed over the labels that are not given; 0 where there is none."""
     return sum(
@@ -99,8 +118,10 @@ __all__ = [
     "metric",
     "migrate_its_database",
     "read",
+    "reasons",
     "start_ingress",
     "start_worker",
     "wait_for",
     "wait_for_metric",
+    "wait_for_reason",
 ]

@@ -32,6 +32,7 @@ from consumer.ingress.protocol import WHOLE, bounded
 from consumer.ingress.signature import HEADER, SignatureError, Verified, verify
 from consumer.kafka.batcher import Headers, Sending, acknowledged
 from consumer.kafka.publisher import Publisher
+from consumer.kafka.topics import NEEDED_BY_INGRESS
 from schemas.registry import Malformed, Routed, route
 
 log = structlog.get_logger()
@@ -219,7 +220,7 @@ def _record_headers(head: Head, routed: Routed, verified: Verified | None, recei
 
 async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set, then finish what is in flight."""
-    publisher = Publisher(settings)
+    publisher = Publisher(settings, NEEDED_BY_INGRESS)
     ingress = Ingress(settings, publisher)
     metrics.webhook_verification_enabled.set(settings.webhook_verification == "on")
     if settings.webhook_verification == "off":

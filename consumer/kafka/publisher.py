@@ -29,12 +29,15 @@ from consumer.common.errors import TooLarge, Unavailable, Verdict, kafka_verdict
 from consumer.common.settings import Settings
 from consumer.kafka.batcher import Batcher, Headers, Sending
 from consumer.kafka.options import connection_options, producer_options
+from consumer.kafka.topics import missing_topics
 
 log = structlog.get_logger()
 
 # How often the way to the broker is tried, and how long it may take; readiness follows it.
 PROBE_SECONDS = 1.0
 PROBE_TIMEOUT_SECONDS = 3.0
+# In how many looks, one after the other, a topic is missing before a publisher that was ready believes it.
+ENOUGH_MISSES = 3
 # A record that is on its way for longer makes the process unready, and after REPLACE_SECONDS its producer the past.
 OVERDUE_SECONDS = 10.0
 REPLACE_SECONDS = 30.0
@@ -49,7 +52,9 @@ _partitioner = DefaultPartitioner()
 class Publisher:
     """The way to Kafka: it bears a broker that is away, at the start and later."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, topics: Sequence[str] = ()) -> None:
+        """Give a way that is there when all of ``topics`` are: by their short names, as in ``schemas.registry``."""
+        self._topics = [settings.topic(topic) for topic in topics]
         # Asked for once: the files that they name may be gone when Kafka is.
         self._connection = connection_options(settings)
         self._options = producer_options(settings)
@@ -57,8 +62,10 @@ class Publisher:
         self._retired: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
         self._answered_at = time.monotonic()
+        self._answered = False
+        self._misses = 0
         self.connected = False
-        # Why Kafka cannot be reached, as it was when it was lost.
+        # Why Kafka cannot be reached, as it was when it was lost, or what it lacks.
         self.trouble: Diagnosis | None = None
 
     @classmethod
@@ -108,20 +115,41 @@ class Publisher:
         Raises Unavailable, and then does not call it.
         """
         if self._producer is None or not self.connected:
-            raise Unavailable("Kafka cannot be reached")
+            raise Unavailable("Kafka cannot be reached, or lacks our topics")
         return self._producer.send(topic, key, value, headers, settled)
 
     async def _keep_connected(self) -> None:
         while True:
-            connected = await self._probe()
-            if connected and not self.connected:
-                self.trouble = None
-                log.info("kafka connected")
-            self.connected = connected
-            if not connected:
-                self.trouble = self.trouble or await diagnose_kafka(self._connection)
+            answered = await self._probe()
+            if answered:
+                self._found(await self._missing_topics())
+            else:
+                # Asked once, when Kafka is lost: it takes as long as connections may take.
+                self.trouble = (None if self._answered else self.trouble) or await diagnose_kafka(self._connection)
+                self.connected = False
                 log.warning("kafka cannot be reached", cause=str(self.trouble))
+            self._answered = answered
             await asyncio.sleep(PROBE_SECONDS)
+
+    def _found(self, missing: Diagnosis | None) -> None:
+        """Note which topics are missing, if any. A broker that comes up may for a moment not know what it has."""
+        self._misses = self._misses + 1 if missing else 0
+        if missing and self.connected and self._misses < ENOUGH_MISSES:
+            return
+        if missing:
+            log.warning("kafka lacks topics", cause=str(missing))
+        elif not self.connected:
+            log.info("kafka connected")
+        self.trouble, self.connected = missing, missing is None
+
+    async def _missing_topics(self) -> Diagnosis | None:
+        if not self._topics or self._producer is None:
+            return None
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+                return await self._producer.missing(self._topics)
+        except (KafkaError, OSError, TimeoutError):
+            return None  # the next probe finds out
 
     async def _probe(self) -> bool:
         """See whether Kafka answers, with a producer that is worth it."""
@@ -185,6 +213,9 @@ class Producer:
     async def answers(self) -> bool:
         answered: bool = await self._producer.client.force_metadata_update()
         return answered
+
+    async def missing(self, topics: Sequence[str]) -> Diagnosis | None:
+        return await missing_topics(self._producer.client, topics)
 
     def age_seconds(self) -> float:
         return time.monotonic() - self._started_at

@@ -6,14 +6,28 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import (
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.protocol.metadata import MetadataRequest
 
+from consumer.common.diagnosis import Diagnosis
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.options import KAFKAS_MAX_MESSAGE_BYTES, connection_options, largest_dead_letter, largest_record
-from schemas.registry import DEAD_LETTER, TOPICS
+from schemas.registry import DEAD_LETTER, FAMILIES, TOPICS, UNROUTED
 
 KNOWN_SECONDS = 10.0
+
+_FAMILIES = tuple(family.topic for family in FAMILIES)
+_MISSING = {UnknownTopicOrPartitionError.errno, TopicAuthorizationFailedError.errno}
+# Which topics must be there before a process can work.
+NEEDED_BY_INGRESS = (*_FAMILIES, UNROUTED)
+NEEDED_BY_WORKER = (*_FAMILIES, DEAD_LETTER)
 
 
 @asynccontextmanager
@@ -64,6 +78,22 @@ async def existing_partitions(settings: Settings, topics: Sequence[str]) -> dict
             reason = for_code(topic["error_code"]).__name__
             raise Fatal(f"Topic {topic['topic']}: {reason}. `giftledger topics` creates what is missing.")
     return {topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"]) for topic in described}
+
+
+async def missing_topics(client: AIOKafkaClient, topics: Sequence[str]) -> Diagnosis | None:
+    """Say which topics do not exist or may not be seen; None when all are there. Raises KafkaError.
+
+    Asks in a way that creates none: a broker may create what a client asks for by its name, with its own settings.
+    """
+    answer = await client.send(client.get_random_node(), MetadataRequest(list(topics), allow_auto_topic_creation=False))
+    missing = sorted(name for code, name, *_ in answer.topics if code in _MISSING)
+    if not missing:
+        return None
+    one = len(missing) == 1
+    return Diagnosis(
+        f"has no topic{'s' * (not one)} {', '.join(missing)}, or this user may not see {'it' if one else 'them'}",
+        "Run `giftledger topics`; with ACLs, grant what deploy/README.md lists.",
+    )
 
 
 async def _usual_factor(client: AIOKafkaAdminClient) -> int:

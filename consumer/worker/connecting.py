@@ -1,4 +1,4 @@
-"""Connecting: the worker waits until Postgres answers, and until everything is there that it needs."""
+"""Connecting: the worker waits until Postgres and Kafka answer, and until everything is there that it needs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,15 +7,18 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from consumer.common import metrics
-from consumer.common.bounds import within
+from consumer.common.bounds import pause, within
 from consumer.common.diagnosis import diagnose_database
 from consumer.common.errors import Fatal, Verdict, database_verdict
 from consumer.common.settings import Settings
+from consumer.kafka.publisher import Publisher
 from consumer.postgres.database import Pool, pool, session
 from consumer.postgres.requirements import unmet
 from consumer.worker.life import Life
 
 DISCONNECT_SECONDS = 2.0
+# How often the first look at Kafka is looked for.
+FIRST_LOOK_SECONDS = 0.05
 # How often a worker looks whether it still has what it needs.
 LOOK_SECONDS = 10.0
 
@@ -60,6 +63,17 @@ async def _connect(settings: Settings) -> Pool:
     metrics.db_pool_connections.labels("idle").set_function(connections.get_idle_size)
     metrics.db_pool_connections.labels("open").set_function(connections.get_size)
     return connections
+
+
+async def reached(publisher: Publisher, life: Life) -> bool:
+    """Wait until Kafka answers and has the topics, before they are asked for by name; False when asked to stop."""
+    while not publisher.connected and not life.stop.is_set():
+        if publisher.trouble:
+            await life.wait(f"Kafka {publisher.trouble}")
+        else:
+            life.heartbeat.beat()
+            await pause(FIRST_LOOK_SECONDS, life.stop)
+    return not life.stop.is_set()
 
 
 async def watch_requirements(settings: Settings, connections: Pool, life: Life) -> None:

@@ -24,10 +24,11 @@ from consumer.kafka.options import consumer_options
 from consumer.kafka.publisher import Publisher
 from consumer.kafka.record import Record
 from consumer.kafka.taking import Room
+from consumer.kafka.topics import NEEDED_BY_WORKER
 from consumer.postgres.database import Connection, Pool
 from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
-from consumer.worker.connecting import connected, watch_requirements
+from consumer.worker.connecting import connected, reached, watch_requirements
 from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters, Refusal
 from consumer.worker.decode import Decoded, decoded
 from consumer.worker.deferred import Deferred, DeferredEvents
@@ -234,7 +235,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             connected(settings, life) as connections,
             publishing(settings) as publisher,
         ):
-            if connections is not None:
+            if connections is not None and await reached(publisher, life):
                 await _run_member(settings, life, connections, publisher)
     finally:
         life.heartbeat.stop()
@@ -278,8 +279,8 @@ async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
 
 @asynccontextmanager
 async def publishing(settings: Settings) -> AsyncIterator[Publisher]:
-    """Have a way to the dead-letter topic."""
-    publisher = Publisher(settings)
+    """Have a way to the dead-letter topic; it is there when the topics are that the worker reads."""
+    publisher = Publisher(settings, NEEDED_BY_WORKER)
     await publisher.start()
     try:
         yield publisher

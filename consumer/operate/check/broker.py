@@ -21,9 +21,9 @@ from consumer.kafka.options import (
     producer_options,
     reader_options,
 )
-from consumer.kafka.topics import admin
+from consumer.kafka.topics import NEEDED_BY_INGRESS, NEEDED_BY_WORKER, admin
 from consumer.operate.check.finding import Finding, Role, ok, problem, warning
-from schemas.registry import DEAD_LETTER, FAMILIES, TOPICS, UNROUTED
+from schemas.registry import DEAD_LETTER, FAMILIES, TOPICS
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
@@ -38,8 +38,8 @@ Topic = dict[str, Any]
 _FAMILIES = tuple(family.topic for family in FAMILIES)
 _TOPICS_OF: dict[Role, Sequence[str]] = {
     "all": TOPICS,
-    "ingress": (*_FAMILIES, UNROUTED),
-    "worker": (*_FAMILIES, DEAD_LETTER),
+    "ingress": NEEDED_BY_INGRESS,
+    "worker": NEEDED_BY_WORKER,
 }
 _READ_BY: dict[Role, Sequence[str]] = {"all": TOPICS, "ingress": (), "worker": _FAMILIES}
 

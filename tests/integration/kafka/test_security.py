@@ -1,9 +1,7 @@
 """TLS and SASL all the way, and for each process a user that may do what the runbook grants and no more."""
 
 import asyncio
-import json
 import time
-import urllib.error
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +13,11 @@ import pytest
 from consumer.traffic import Truth
 from consumer.traffic.simulate import simulate
 from deploy.local.comparison import compare
-from deploy.local.services import Service
 from tests.builders import bought, encode
 from tests.certificates import write_authority
 from tests.databases import value
 from tests.secured import SIGNING_KEY, Deployment, marked_commands, run, run_tool, secret_files
-from tests.services import commands, metric, read, start_ingress, start_worker, wait_for, wait_for_metric
+from tests.services import commands, metric, reasons, start_ingress, start_worker, wait_for, wait_for_metric
 
 pytestmark = pytest.mark.long
 
@@ -143,18 +140,6 @@ def test_a_wrong_database_url_is_named(deployed: Deployment, tmp_path: Path, mis
     assert what in result.output
     assert "DATABASE_URL" in result.output
     assert remedy in result.output
-
-
-def reasons(service: Service) -> str:
-    """Say why a service is not ready."""
-    try:
-        read(f"http://127.0.0.1:{service.admin_port}/health/ready")
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return " ".join(json.load(refusal)["reasons"])
-    except OSError:  # it does not listen yet
-        pass
-    return ""
 
 
 def test_an_ingress_that_kafka_refuses_says_so_and_names_the_setting(deployed: Deployment) -> None:
