@@ -65,6 +65,9 @@ class Ingress:
             # The body never came whole, and nobody is there to be answered.
             metrics.webhook_requests.labels("refused", "client_disconnected").inc()
             answer = Response(status_code=HTTPStatus.BAD_REQUEST)
+        except asyncio.CancelledError:
+            # The grace of a shutdown is over: the server ends what still runs, and nobody else awaits it.
+            answer = refused(unavailable("draining", "Shutting down"))
         except Exception:  # an error of ours costs one request
             log.exception("request failed")
             answer = failed()

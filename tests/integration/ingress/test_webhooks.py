@@ -680,10 +680,13 @@ def test_sigterm_waits_no_longer_for_a_client_than_it_may(deployed: Deployment) 
     ingress, sender = start_ingress(deployed.giftledger, SHUTDOWN_GRACE_SECONDS="1")
     body = encode(bought())
 
-    with sender.posting(body, send=10):
+    with sender.posting(body, send=10) as posting:
         ingress.process.signal(ingress.process.stop_signal)
+        answer = posting.answer()
 
+        assert (answer.status, answer.problem["reason"]) == (503, "draining")
         assert ingress.process.wait(10) == 0
+    assert "Traceback" not in ingress.process.log.read_text()
 
 
 def test_nothing_secret_or_personal_is_logged(deployed: Deployment, sender: Sender) -> None:
