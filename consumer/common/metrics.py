@@ -32,7 +32,7 @@ webhook_reserialised = Counter(
 )
 connections_closed = Counter(
     "giftcert_connections_closed",
-    "Connections that the ingress closed because no request could be read: idle, connections, head_too_slow, "
+    "Connections that the ingress closed because no request could be read: idle, room, connections, head_too_slow, "
     "head_too_large, body_padded, answers_unread, not_http.",
     ["reason"],
 )

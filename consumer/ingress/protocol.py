@@ -47,7 +47,7 @@ class Unreadable(Exception):
 def bounded(*, max_connections: int, head_seconds: float) -> type[HttpToolsProtocol]:
     """Make the protocol of a server with these bounds."""
     most = min(max_connections, _files() - OTHER_FILES)
-    return type("Bounded", (Bounded,), {"max_connections": most, "head_seconds": head_seconds})
+    return type("Bounded", (Bounded,), {"max_connections": most, "head_seconds": head_seconds, "resting": {}})
 
 
 def _files() -> int:
@@ -63,6 +63,8 @@ class Bounded(HttpToolsProtocol):
 
     max_connections: int
     head_seconds: float
+    # The server's connections on which no request is on its way, the one that has rested longest first.
+    resting: "dict[Bounded, None]"
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -78,15 +80,25 @@ class Bounded(HttpToolsProtocol):
         self._head_timer = Timer(self.loop, self._head_is_late)
         self._linger = Timer(self.loop, transport.abort)
         self._unread_answers = Timer(self.loop, self._nobody_reads)
-        if len(self.connections) > self.max_connections:
+        if len(self.connections) > self.max_connections and not self._make_room():
             metrics.connections_closed.labels(TOO_MANY.reason).inc()
             transport.write(TOO_MANY.answer)
             transport.close()
         else:
+            self.resting[self] = None
             self._begin_head()
+
+    def _make_room(self) -> bool:
+        """Close the connection that has rested longest, so that nobody can take all places by doing nothing."""
+        if longest := next(iter(self.resting), None):
+            del self.resting[longest]
+            metrics.connections_closed.labels("room").inc()
+            longest.close()
+        return longest is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unparsed.clear()
+        self.resting.pop(self, None)
         for timer in (self._head_timer, self._linger, self._unread_answers):
             timer.stop()
         self._unset_keepalive_if_required()
@@ -186,6 +198,7 @@ class Bounded(HttpToolsProtocol):
         if self.expect_100_continue and self.parser.get_http_version() == "1.0":
             self.expect_100_continue = False  # RFC 9110, 10.1.1: nobody waits for it
         super().on_headers_complete()
+        self.resting.pop(self, None)
         self._padding = 0
         # What comes in the trailer is no header, whatever its name.
         self.headers = []
@@ -214,7 +227,7 @@ class Bounded(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
-            self._close()
+            self.close()
             return
         if self.cycle.more_body and self.cycle.response_complete:
             # The rest of a refused body is read and dropped, but not for ever.
@@ -222,8 +235,11 @@ class Bounded(HttpToolsProtocol):
         self._parse()
         if self._ending is not None and not self._is_answering:
             self._say_the_end(self._ending)
-        elif not self.pipeline:
+            return
+        if not self.pipeline:
             self.flow.resume_reading()
+        if not self._is_answering:
+            self.resting[self] = None
 
     @property
     def _is_answering(self) -> bool:
@@ -247,7 +263,7 @@ class Bounded(HttpToolsProtocol):
     def _end_within(self, request: RequestResponseCycle, ending: Ending) -> None:
         """End in the body of the request that is being answered: it has one answer, this one unless it had another."""
         if request.response_complete:
-            self._close()
+            self.close()
         else:
             request.disconnected = True
             request.message_event.set()
@@ -261,12 +277,12 @@ class Bounded(HttpToolsProtocol):
             self._linger.start(LINGER_SECONDS)
             self.flow.resume_reading()
         else:
-            self._close()
+            self.close()
 
     def timeout_keep_alive_handler(self) -> None:
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         """Close, but do not wait for ever for somebody to read the last answer."""
         self.transport.close()
         self._linger.start(LINGER_SECONDS)
@@ -287,7 +303,7 @@ class Bounded(HttpToolsProtocol):
             self._end(TOO_SLOW)
         else:
             metrics.connections_closed.labels("idle").inc()
-            self._close()
+            self.close()
 
 
 class _Flow(FlowControl):

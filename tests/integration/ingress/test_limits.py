@@ -146,14 +146,33 @@ def closed(connection: socket.socket) -> bool:
         return True
 
 
-def test_over_the_bound_of_connections_the_ingress_is_unavailable_and_then_available_again(
+def test_over_the_bound_of_connections_the_one_that_rested_longest_makes_room(deployed: Deployment) -> None:
+    ingress, sender = start_ingress(deployed.giftledger, MAX_CONNECTIONS="50")
+    body = encode(bought())
+
+    with ExitStack() as connections, sender.posting(body, send=10) as busy:
+        resting = [connections.enter_context(connect(sender)) for _ in range(49)]
+        # The first one is no longer the longest.
+        resting[0].sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert resting[0].recv(12) == b"HTTP/1.1 200"
+
+        assert_serves(sender)
+        wait_for(lambda: closed(resting[1]), "the longest to be closed", MARGIN)
+        assert [closed(connection) for connection in resting] == [False, True] + [False] * 47
+        assert busy.finish().status == 200
+
+    assert metric(ingress, "giftcert_connections_closed_total", reason="room") == 1
+
+
+def test_over_the_bound_of_busy_connections_the_ingress_is_unavailable_and_then_available_again(
     deployed: Deployment,
 ) -> None:
-    _, sender = start_ingress(deployed.giftledger, MAX_CONNECTIONS="50")
+    _, sender = start_ingress(deployed.giftledger, MAX_CONNECTIONS="3")
+    body = encode(bought())
 
     with ExitStack() as connections:
-        for _ in range(50):
-            connections.enter_context(connect(sender))
+        for _ in range(3):
+            connections.enter_context(sender.posting(body, send=10))
         with connect(sender) as connection:
             answer = received(connection)
 
