@@ -30,6 +30,10 @@ webhook_reserialised = Counter(
     "giftcert_webhook_reserialised",
     "Signatures that matched only what JSON.stringify makes of the body.",
 )
+webhooks_almost_ours = Counter(
+    "giftcert_webhooks_almost_ours",
+    "Webhooks of an event whose name is almost one of ours, and which nobody applies: they are in the unrouted topic.",
+)
 connections_closed = Counter(
     "giftcert_connections_closed",
     "Connections that the ingress closed because no request could be read: idle, room, connections, head_too_slow, "

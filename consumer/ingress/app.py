@@ -33,7 +33,7 @@ from consumer.ingress.signature import HEADER, SignatureError, Verified, verify
 from consumer.kafka.batcher import Headers, Sending, acknowledged
 from consumer.kafka.publisher import Publisher
 from consumer.kafka.topics import NEEDED_BY_INGRESS
-from schemas.registry import Malformed, Routed, route
+from schemas.registry import Malformed, Routed, is_almost_ours, route
 
 log = structlog.get_logger()
 
@@ -118,6 +118,9 @@ class Ingress:
             # A record leaves by itself: past its deadline it is answered, but still held in memory.
             if sending is None:
                 leave()
+        if is_almost_ours(routed.envelope.event):
+            metrics.webhooks_almost_ours.inc()
+            log.warning("an event is almost one of ours, and nobody applies it", detail=routed.envelope.event)
         return routed.envelope.attempt_id
 
     def _enter(self, head: Head) -> Callable[[], None]:

@@ -134,6 +134,15 @@ def test_a_record_is_in_its_family_s_topic_under_its_entity_s_key(
     assert published(settings, body["attemptId"], topic).key.decode() == key
 
 
+def test_an_event_that_is_almost_ours_is_counted_and_named_in_the_log(deployed: Deployment, sender: Sender) -> None:
+    before = metric(deployed.ingress, "giftcert_webhooks_almost_ours_total")
+    for event in ("GiftCertificate.created", "ticket.created"):
+        assert sender.post(encode(webhook(event, {"_id": "certificate-1"}))).status == 200
+
+    assert metric(deployed.ingress, "giftcert_webhooks_almost_ours_total") == before + 1
+    assert "GiftCertificate.created" in deployed.ingress.process.tail()
+
+
 @pytest.mark.parametrize("name", ["giftcertificates.created", "giftcertificates.updated", "giftcertificates.deleted"])
 def test_a_documented_example_is_accepted_as_it_stands(sender: Sender, settings: Settings, name: str) -> None:
     body = (PAYLOADS / f"{name}.json").read_bytes()

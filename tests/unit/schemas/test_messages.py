@@ -23,7 +23,7 @@ from schemas.certificates import (
 from schemas.definitions import DEFINITIONS, Definition, DefinitionCreated, DefinitionDeleted, DefinitionUpdated
 from schemas.envelope import Message
 from schemas.events import Family, OrderKey, Projection
-from schemas.registry import UNROUTED, Malformed, read, route
+from schemas.registry import UNROUTED, Malformed, is_almost_ours, read, route
 from schemas.text import MAX_DEPTH
 from tests.builders import (
     CERTIFICATE_ID,
@@ -194,6 +194,28 @@ def test_any_other_name_is_unrouted_and_keyed_by_its_event(event: str) -> None:
     routed = route(encode(webhook(event, None, id="event-7")))
 
     assert (routed.topic, routed.key) == (UNROUTED, "event-7")
+
+
+@pytest.mark.parametrize(
+    ("event", "almost"),
+    [
+        ("giftcertificate.deleted", True),
+        ("GiftCertificate.created", True),
+        ("giftcertificates.restored", True),
+        (" giftcertificate.created", True),
+        ("giftcertificate.created\n", True),
+        ("gift_certificate.created", True),
+        ("gift-certificates.updated", True),
+        ("giftcertificate", True),
+        ("giftcertificate.created", False),
+        ("giftcertificates.deleted", False),
+        ("ticket.created", False),
+        ("gift.created", False),
+        ("certificate.created", False),
+    ],
+)
+def test_a_name_that_looks_like_one_of_ours_is_told_from_others(event: str, *, almost: bool) -> None:
+    assert is_almost_ours(event) is almost
 
 
 @pytest.mark.parametrize("data", ["null", '"text"', "7", "[]", "{}", '{"_id":7}', '{"_id":"\\u0000"}'])
