@@ -10,6 +10,12 @@ from pathlib import Path
 
 from deploy.local.processes import StackError, output_of
 
+# For a JVM of minutes at most.
+SHORT_LIVED = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # starts in half of the time
+    "-XX:-UsePerfData",  # or a kill leaves a file in /tmp
+)
 _POM = Path(__file__).with_name("pom.xml")
 _OLDEST_JAVA = 17
 _MAVEN_SECONDS = 300

@@ -4,19 +4,13 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local.java import ClassPath
+from deploy.local.java import SHORT_LIVED, ClassPath
 from deploy.local.kafka import ChildBroker
 from deploy.local.processes import Process
 from deploy.local.security import Security
 from deploy.local.waiting import free_port
 
 _CLUSTER_ID = "giftledger-local-stack"  # 16 bytes in base64; clusters on loopback need not differ
-_JVM = (
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # starts in three quarters of the time
-    "-XX:-UsePerfData",  # or a kill leaves a file in /tmp
-)
 _SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -81,7 +75,8 @@ class ApacheKafka(ChildBroker):
 
     def _script(self, java: str, security: Security | None) -> str:
         options = [
-            *_JVM,
+            "-Xmx512m",
+            *SHORT_LIVED,
             f"-Djava.io.tmpdir={self._folder / 'tmp'}",  # native codecs are unpacked there
             *(security.jvm_options() if security else ()),
             f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",
