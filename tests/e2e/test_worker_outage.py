@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from consumer.common.errors import Verdict, database_verdict
 from consumer.common.settings import Settings, load
@@ -212,7 +213,7 @@ def test_a_worker_starts_without_postgres_and_goes_on_as_soon_as_there_is_one(sc
 
 @pytest.fixture
 def short_tempered(environment: dict[str, str]) -> Settings:
-    return load({**environment, "DATABASE_TIMEOUT_SECONDS": "0.5"})
+    return load({**environment, "DATABASE_TIMEOUT_SECONDS": "2"})
 
 
 async def test_a_worker_whose_pool_is_full_waits_for_a_connection(
@@ -222,17 +223,23 @@ async def test_a_worker_whose_pool_is_full_waits_for_a_connection(
 
     def small(settings: Settings) -> Pool:
         pools.append(pool(settings, size=1))
-        return pools[0]
+        return pools[-1]
 
-    monkeypatch.setattr("consumer.worker.worker.pool", small)
+    monkeypatch.setattr("consumer.worker.connecting.pool", small)
     await create_topics(short_tempered)
     async with working(short_tempered):
-        await until(lambda: _true(pools and pools[0].get_size()), "the pool")
-        async with taken(pools[0]):
+        await until(lambda: _true(pools and pools[-1].get_size()), "the pool")
+        async with taken(pools[-1]):
+            before = in_vain()
             await publish(short_tempered, bought())
-            await asyncio.sleep(3)
+            await until(lambda: _true(in_vain() > before), "a batch that waited for a connection in vain")
             assert await connections.fetchval("SELECT count(*) FROM webhook_attempt") == 0
         await until(lambda: connections.fetchval("SELECT true FROM webhook_attempt"), "the webhook")
+
+
+def in_vain() -> float:
+    """Count how often a batch waited in vain."""
+    return REGISTRY.get_sample_value("giftcert_retries_total", {"stage": "apply", "error_type": "TimeoutError"}) or 0
 
 
 async def _true(value: object) -> bool:
@@ -245,10 +252,14 @@ async def taken(connections: Pool) -> AsyncIterator[None]:
         yield
 
 
-async def test_the_server_ends_a_transaction_that_its_worker_has_left(short_tempered: Settings) -> None:
-    async with pool(short_tempered) as connections, connections.acquire() as connection:
+async def test_the_server_ends_a_transaction_that_its_worker_has_left(
+    short_tempered: Settings, connections: Pool
+) -> None:
+    gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1"
+    async with pool(short_tempered) as left, left.acquire() as connection:
+        session = connection.get_server_pid()
         await connection.execute("BEGIN; SELECT 1")
-        await asyncio.sleep(1.5)
+        await until(lambda: connections.fetchval(gone, session), "the end of the transaction")
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as ended:
             await connection.execute("SELECT 1")
 
