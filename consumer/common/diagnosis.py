@@ -158,6 +158,10 @@ def _judge_answer(error: BaseException) -> Diagnosis | None:
             return Diagnosis(
                 f"says: {_said(error)}", "Run `giftledger migrate` with this version; `giftledger check` knows more."
             )
+        case asyncpg.ProtocolViolationError():
+            return Diagnosis(
+                f"says: {_said(error)}", "A pooler on the way, such as PgBouncer, must have pool_mode=session."
+            )
         case asyncpg.ReadOnlySQLTransactionError() | asyncpg.TargetServerAttributeNotMatched():
             return Diagnosis(
                 "is a standby, or read-only",

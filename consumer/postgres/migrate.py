@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sysconfig
 from importlib.resources import as_file, files
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
@@ -27,7 +28,7 @@ async def migrate(settings: Settings) -> list[str]:
     try:
         await _rehearse(connection)
         await figure_settings.require_known_zone(connection, settings)
-        dbmate(settings.database, "migrate")
+        dbmate(_one_host(settings.database, _address(connection)), "migrate")
         async with connection.transaction():
             await connection.execute(f"SET LOCAL ROLE {OWNER}")
             changes = await figure_settings.write(connection, settings)
@@ -85,3 +86,20 @@ def _for_dbmate(database_url: str) -> str:
     scheme = "postgres"
     query = {"sslmode": ["prefer"]} | parse_qs(url.query)
     return url._replace(scheme=scheme, query=urlencode(query, doseq=True)).geturl()
+
+
+def _address(connection: Any) -> tuple[str, int] | str:
+    """Say to which of several hosts we are connected: a host and its port, or the path of a socket."""
+    address: tuple[str, int] | str = connection._addr  # noqa: SLF001 - asyncpg does not tell it otherwise
+    return address
+
+
+def _one_host(database_url: str, address: tuple[str, int] | str) -> str:
+    """Name the one host to which we are connected: dbmate understands neither several nor which of them is meant."""
+    url = urlsplit(database_url)
+    query = {name: value for name, value in parse_qs(url.query).items() if name != "target_session_attrs"}
+    user, at, hosts = url.netloc.rpartition("@")
+    if "," in hosts and not isinstance(address, str):
+        host, port = address[:2]
+        hosts = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return url._replace(netloc=f"{user}{at}{hosts}", query=urlencode(query, doseq=True)).geturl()

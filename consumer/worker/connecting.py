@@ -12,7 +12,7 @@ from consumer.common.diagnosis import diagnose_database
 from consumer.common.errors import Fatal, Verdict, database_verdict
 from consumer.common.settings import Settings
 from consumer.kafka.publisher import Publisher
-from consumer.postgres.database import Pool, pool, session
+from consumer.postgres.database import Pool, pool, session, shared_session
 from consumer.postgres.requirements import unmet
 from consumer.worker.life import Life
 
@@ -34,7 +34,7 @@ async def connected(settings: Settings, life: Life) -> AsyncIterator["Pool | Non
         try:
             connections = await _connect(settings)
         except _NotYetError as missing:
-            await life.wait(f"Postgres at {settings.database_servers}: {missing}")
+            await life.wait(f"Postgres at {settings.database_servers}{missing}")
         except Exception as error:
             cause = diagnose_database(error)
             if database_verdict(error) is Verdict.TRANSIENT:
@@ -57,8 +57,10 @@ class _NotYetError(Exception):
 
 async def _connect(settings: Settings) -> Pool:
     async with session(settings) as connection:
+        if shared := await shared_session(connection, settings):
+            raise _NotYetError(f" {shared}")
         if missing := await unmet(connection, settings):
-            raise _NotYetError(str(missing))
+            raise _NotYetError(f": {missing}")
     connections = await pool(settings)
     metrics.db_pool_connections.labels("idle").set_function(connections.get_idle_size)
     metrics.db_pool_connections.labels("open").set_function(connections.get_size)

@@ -9,7 +9,7 @@ import asyncpg
 from consumer.common.diagnosis import diagnose_database
 from consumer.common.settings import NONE, Settings, SettingsError
 from consumer.operate.check.finding import Finding, Level, ok, problem, warning
-from consumer.postgres.database import Connection
+from consumer.postgres.database import Connection, session, shared_session
 from consumer.postgres.figure_settings import disagreement, standing
 from consumer.postgres.requirements import applied_migrations, our_migrations, unmet_rights, unmet_schema
 
@@ -21,20 +21,19 @@ CLOCK_SECONDS = 1.0
 async def check_database(settings: Settings) -> list[Finding]:
     """Look at Postgres as the worker will."""
     try:
-        connection = await asyncpg.connect(settings.database, timeout=CONNECT_SECONDS)
+        async with asyncio.timeout(CONNECT_SECONDS), session(settings) as connection:
+            if shared := await shared_session(connection, settings):
+                return [problem("Postgres", *shared)]
+            return await _connected(connection, settings)
     except SettingsError:
         remedy = "Give it, for example postgresql://giftledger@localhost:5432/giftledger; or check --for ingress."
         return [problem("DATABASE_URL", "is not set", remedy)]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        cause = diagnose_database(error)
-        what, remedy = cause or (f"answers with {type(error).__name__}: {error}", "Look at the server's log.")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        what, remedy = diagnose_database(error) or (
+            f"answers with {type(error).__name__}: {error}",
+            "Look at the server's log.",
+        )
         return [problem("Postgres", what, remedy)]
-    try:
-        return await _connected(connection, settings)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        return [problem("Postgres", f"answers with {type(error).__name__}: {error}", "Look at the server's log.")]
-    finally:
-        await asyncio.wait_for(connection.close(), CONNECT_SECONDS)
 
 
 async def _connected(connection: Connection, settings: Settings) -> list[Finding]:

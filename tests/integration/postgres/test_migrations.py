@@ -1,10 +1,12 @@
 """Migrations: safe to repeat, safe to run twice at once, reversible, and exactly what sql/schema.sql says."""
 
+import asyncio
 import re
 import uuid
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -135,3 +137,24 @@ def test_the_command_fails_with_a_message_and_no_traceback(giftledger: Giftledge
 
     assert "cannot be reached" in process.tail()
     assert not re.search("Traceback|hunter2", process.tail())
+
+
+def test_of_several_hosts_the_one_that_answers_is_migrated(empty: str) -> None:
+    url = urlsplit(empty)
+    user, _, host = url.netloc.rpartition("@")
+    several = url._replace(netloc=f"{user}@127.0.0.1:1,{host}").geturl()
+
+    asyncio.run(migrate(load({"DATABASE_URL": several})))
+    asyncio.run(migrate(load({"DATABASE_URL": f"{several}?target_session_attrs=read-write"})))
+
+    assert value(empty, "SELECT count(*) FROM giftcert.schema_migration") == len(MIGRATIONS)
+
+
+async def test_of_several_hosts_a_standby_is_not_taken(stack: Stack, empty: str) -> None:
+    name = urlsplit(empty).path.removeprefix("/")
+    stack.postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on", database="postgres")
+    url = urlsplit(empty)
+    user, _, host = url.netloc.rpartition("@")
+
+    with pytest.raises(Fatal, match="is a standby, or read-only"):
+        await migrate(load({"DATABASE_URL": url._replace(netloc=f"{user}@{host},{host}").geturl()}))
