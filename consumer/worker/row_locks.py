@@ -19,6 +19,7 @@ T = TypeVar("T")
 # A transaction that takes longer is looked at, and then again and again.
 PROMPT_SECONDS = 1.0
 AGAIN_SECONDS = 0.25
+ANSWER_SECONDS = 1.0
 # Where a row was locked a moment ago, one does not wait that long for the next one: a batch is halved many times.
 QUICK_SECONDS = 0.1
 MOMENT_SECONDS = 10.0
@@ -75,7 +76,9 @@ class RowLocks:
 
     async def _blockers(self, pid: int) -> Sequence[int]:
         try:
-            found: Sequence[int] | None = await self._pool.fetchval(statement("locks/waits_for_row"), pid)
+            # Whoever asks has a connection already: where there is no other one, it must not wait for its own.
+            async with asyncio.timeout(ANSWER_SECONDS), self._pool.acquire() as connection:
+                found: Sequence[int] | None = await connection.fetchval(statement("locks/waits_for_row"), pid)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
             return ()  # the transaction will meet the same trouble, and be judged by it
         return found or ()

@@ -10,7 +10,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from consumer.common.settings import Settings
-from consumer.postgres.database import SCHEMA, Pool
+from consumer.postgres.database import SCHEMA, Pool, pool
+from consumer.worker import row_locks
+from consumer.worker.row_locks import RowLocks
 from tests.builders import bought, definition, paid_with
 from tests.pipeline import dead_letters, publish, until, working
 from tests.records import committed
@@ -128,3 +130,24 @@ def retries() -> float:
 
 async def are_retried(times: float) -> bool:
     return retries() >= times
+
+
+async def test_where_no_connection_is_left_to_look_with_the_lock_is_waited_for(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_locks, "PROMPT_SECONDS", 0.1)
+    monkeypatch.setattr(row_locks, "ANSWER_SECONDS", 0.1)
+    await publish(settings, bought(_id=LOCKED))
+    async with working(settings):
+        await until(lambda: are_applied(connections, 1), "the certificate")
+
+    async with pool(settings, size=1) as only, only.acquire() as connection:
+        async with holding(settings, ROWS["a certificate"]):
+            update = connection.execute("UPDATE certificate SET balance = balance")
+            updating = asyncio.create_task(RowLocks(only).unless_locked(connection, update))
+            await until(lambda: connections.fetchval(WAITS, connection.get_server_pid()), "a session that waits")
+        async with asyncio.timeout(10):
+            assert await updating == "UPDATE 1"
+
+
+WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = $1)"
