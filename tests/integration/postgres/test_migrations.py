@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from consumer.common.errors import Fatal
@@ -110,6 +111,39 @@ def test_after_down_and_up_the_reports_come_back(giftledger: Giftledger, empty: 
     giftledger.run("migrate")
 
     assert value(empty, REPORTS) == reports
+
+
+STORED_BY_AN_EARLIER_VERSION = """
+INSERT INTO giftcert.certificate_history (
+    certificate_id, livemode, event_id, occurred_at, emitted_at, received_at, kind, balance, deleted
+) VALUES
+    ('c', true, 'first', '-infinity', '-infinity', now(), 'created', 5, false),
+    ('c', true, 'second', '2026-06-01Z', '2026-06-01Z', 'infinity', 'updated', 4, false),
+    ('c', true, 'third', 'infinity', '2026-06-02Z', now(), 'updated', 3, false);
+INSERT INTO giftcert.certificate (
+    certificate_id, livemode, event_id, occurred_at, emitted_at, created_at, kind, balance, deleted, data
+) VALUES ('c', true, 'third', 'infinity', '2026-06-02Z', '-infinity', 'updated', 3, false, '{}');
+INSERT INTO giftcert.definition (definition_id, livemode, deleted_at) VALUES ('d', true, '-infinity');
+"""
+
+
+async def test_dates_that_were_stored_as_infinities_become_finite_and_keep_their_order(empty: str) -> None:
+    dbmate(empty, "migrate")
+    rollback(empty, len(MIGRATIONS) - MIGRATIONS.index("0008_keep_digests.sql") - 1)
+    connection = await asyncpg.connect(empty)
+    try:
+        await connection.execute(STORED_BY_AN_EARLIER_VERSION)
+
+        dbmate(empty, "migrate")
+
+        times = await connection.fetch("SELECT occurred_at, emitted_at, received_at FROM giftcert.certificate_history")
+        times += await connection.fetch("SELECT occurred_at, emitted_at, created_at FROM giftcert.certificate")
+        times += await connection.fetch("SELECT deleted_at FROM giftcert.definition")
+        assert all(2000 <= time.year <= 2100 and time.tzinfo for row in times for time in row)
+        order = "SELECT event_id FROM giftcert.certificate_history ORDER BY occurred_at"
+        assert [row["event_id"] for row in await connection.fetch(order)] == ["first", "second", "third"]
+    finally:
+        await connection.close()
 
 
 @pytest.mark.parametrize("name", MIGRATIONS)
