@@ -124,17 +124,23 @@ async def test_a_bug_that_every_event_meets_is_a_flood_and_stops_the_worker(
     assert await dead_letters(settings) == []
 
 
-async def test_a_worker_that_ends_names_topic_partition_and_offsets(settings: Settings, connections: Pool) -> None:
-    """What nobody judged yet is no record's fault: a table that is missing ends the worker, loudly."""
-    await connections.execute("DROP TABLE certificate_history CASCADE")
+async def test_a_worker_that_ends_names_topic_partition_and_offsets(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody judged yet is no record's fault: a statement that Postgres cannot read ends the worker, loudly."""
+
+    async def misspelt(*_: object) -> list[Outcome]:
+        raise asyncpg.PostgresSyntaxError("syntax error")
+
+    monkeypatch.setattr("consumer.worker.worker.apply", misspelt)
     await publish(settings, bought(_id="a"))
 
-    with capture_logs() as logs, pytest.raises(asyncpg.UndefinedTableError):
-        async with asyncio.timeout(PATIENT_SECONDS), working(settings) as worker:
+    with capture_logs() as logs, pytest.raises(asyncpg.PostgresSyntaxError):
+        async with asyncio.timeout(60), working(settings) as worker:
             await worker
 
     (told,) = [line for line in logs if line["event"] == "worker ends"]
-    assert told["error"] == "UndefinedTableError"
+    assert told["error"] == "PostgresSyntaxError"
     assert len(told["records"]) == 1
     assert told["records"][0].startswith(f"{settings.topic('certificates')} ")
     assert told["records"][0].endswith(":0-0")
