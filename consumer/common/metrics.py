@@ -2,10 +2,21 @@
 
 from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
-from prometheus_client import Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+)
+from prometheus_client.registry import Collector
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -110,6 +121,31 @@ data_quality_exceptions = Gauge(
 
 build_info = Info("giftcert_build", "What is running.")
 build_info.info({"version": version("giftledger")})
+
+_OF_ALL = (messages_sent, build_info, PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR)
+_OF_INGRESS = (
+    *(webhook_requests, webhook_request_duration, webhook_verification_enabled, webhook_reserialised),
+    *(webhooks_almost_ours, connections_closed),
+)
+_OF_WORKER = (
+    *(messages_consumed, messages_processed, batch_size, message_process_duration, event_age),
+    *(retries, dead_letters, dead_letters_window),
+    *(consumer_lag, consumer_deferred, consumer_assigned_partitions, consumer_rebalances, consumer_log_breaks),
+    *(consumer_last_poll, projection_last_applied, db_transaction_duration, db_pool_connections),
+    *(rollforward_difference, data_quality_exceptions),
+)
+
+
+def _registry(collectors: Iterable[Collector]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    return registry
+
+
+# What each process exports: a worker that showed the ingress' metrics would show requests that it never had.
+INGRESS = _registry(_OF_ALL + _OF_INGRESS)
+WORKER = _registry(_OF_ALL + _OF_WORKER)
 
 
 def observe_all(histogram: Histogram, values: Sequence[float]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import uvicorn
 import uvloop
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -103,19 +103,19 @@ class _Server(uvicorn.Server):
         yield
 
 
-def admin_app(*, live: Reasons, ready: Reasons) -> Starlette:
+def admin_app(*, live: Reasons, ready: Reasons, metrics: CollectorRegistry) -> Starlette:
     """Make the application of the admin port: health and metrics."""
+
+    async def exported(_: Request) -> Response:
+        return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+
     return Starlette(
         routes=[
-            Route("/metrics", _metrics),
+            Route("/metrics", exported),
             Route("/health/live", _health(live)),
             Route("/health/ready", _health(ready)),
         ]
     )
-
-
-async def _metrics(_: Request) -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _health(reasons: Reasons) -> Callable[[Request], Awaitable[Response]]:

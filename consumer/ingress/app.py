@@ -239,7 +239,7 @@ async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
 
     await publisher.start()
     try:
-        admin = admin_app(live=list, ready=unready)
+        admin = admin_app(live=list, ready=unready, metrics=metrics.INGRESS)
         async with (
             serving(admin, settings.admin_host, settings.admin_port),
             serving(

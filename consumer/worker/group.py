@@ -29,7 +29,6 @@ from consumer.common.bounds import give_up, pause, within
 from consumer.common.errors import Verdict, kafka_verdict
 from consumer.kafka.record import Record
 from consumer.kafka.taking import Room, take
-from schemas.registry import FAMILIES
 
 log = structlog.get_logger()
 
@@ -316,9 +315,9 @@ class Group:
         self._replacements = 0
         metrics.consumer_rebalances.inc()
         metrics.consumer_lag.clear()
-        for family in FAMILIES:
-            count = sum(partition.topic.endswith(f".{family.topic}") for partition in partitions)
-            metrics.consumer_assigned_partitions.labels(family.topic).set(count)
+        for topic in self._topics:
+            count = sum(partition.topic == topic for partition in partitions)
+            metrics.consumer_assigned_partitions.labels(topic).set(count)
         for topic in {partition.topic for partition in partitions}:
             for kind in ("missing", "again"):  # there from the start: an increase does not see a series' first value
                 metrics.consumer_log_breaks.labels(topic, kind)

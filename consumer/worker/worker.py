@@ -229,7 +229,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     life.heartbeat.start()
     try:
         # Liveness knows the poll loop only: what is away elsewhere is no reason to be started again.
-        admin = admin_app(live=life.heartbeat.reasons, ready=life.reasons_to_wait)
+        admin = admin_app(live=life.heartbeat.reasons, ready=life.reasons_to_wait, metrics=metrics.WORKER)
         async with (
             serving(admin, settings.admin_host, settings.admin_port),
             connected(settings, life) as connections,

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.metrics import MetricWrapperBase
 
 from consumer.common import metrics
@@ -71,6 +71,24 @@ def test_the_readme_lists_them_as_they_are() -> None:
 def test_metrics_that_the_module_defines_are_all_described() -> None:
     wrapped = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
     assert len(wrapped) == len({metric.name for metric in described()})
+
+
+def exported(registry: CollectorRegistry) -> set[str]:
+    return {family.name for family in registry.collect()}
+
+
+def test_every_metric_is_exported_by_a_process_and_only_those_of_all_by_both() -> None:
+    ours = {family.name for family in REGISTRY.collect()}
+    both = exported(metrics.INGRESS) & exported(metrics.WORKER)
+
+    assert exported(metrics.INGRESS) | exported(metrics.WORKER) == ours
+    assert {name for name in both if name.startswith("giftcert")} == {"giftcert_messages_sent", "giftcert_build"}
+    assert "process_resident_memory_bytes" in both
+
+
+def test_no_process_exports_what_is_measured_in_the_other() -> None:
+    assert not {name for name in exported(metrics.WORKER) if re.match("giftcert_(webhook|connections)", name)}
+    assert not {name for name in exported(metrics.INGRESS) if re.match("giftcert_(consumer|db|batch|retries)", name)}
 
 
 def test_values_that_are_observed_at_once_count_as_one_by_one() -> None:

@@ -4,12 +4,13 @@ import asyncio
 import socket
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from consumer.common.errors import Fatal
 from consumer.common.service import admin_app, serving
 from deploy.local.waiting import free_port
 
-APP = admin_app(live=list, ready=list)
+APP = admin_app(live=list, ready=list, metrics=CollectorRegistry())
 
 
 async def status(host: str, port: int) -> bytes:

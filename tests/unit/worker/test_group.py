@@ -325,6 +325,14 @@ async def test_a_batch_from_before_a_rebalance_is_not_committed_after_it() -> No
     assert consumer.committed == []
 
 
+async def test_assigned_partitions_are_counted_by_the_topic_s_whole_name() -> None:
+    group, _ = await with_a_batch(Consumer(), 5)
+
+    group.assigned({FIRST})
+
+    assert REGISTRY.get_sample_value("giftcert_consumer_assigned_partitions", {"topic": FIRST.topic}) == 1
+
+
 async def test_what_was_done_before_a_rebalance_is_not_committed_after_it() -> None:
     consumer = Consumer()
     group, batch = await with_a_batch(consumer, 5)
