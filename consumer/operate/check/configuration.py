@@ -10,6 +10,8 @@ from consumer.operate.check.finding import Finding, ok, problem, warning
 
 # 128 bits as hex are 32 characters; half of that is no secret any more.
 SHORTEST_KEY = 16
+# How long the load balancers of the large clouds keep a connection on which nothing happens.
+USUAL_IDLE_SECONDS = 60
 _ANOTHER_KEY = re.compile(r",\s*[\w.-]+=.")
 _LOOPBACK = ("localhost", "127.", "[::1]")
 
@@ -21,6 +23,15 @@ def check_settings(settings: Settings, *, webhooks: bool) -> list[Finding]:
         findings += _verification(settings) or [
             ok("signing keys", f"{len(settings.webhook_signing_keys)}: {', '.join(settings.webhook_signing_keys)}")
         ]
+        if settings.ingress_keep_alive_seconds <= USUAL_IDLE_SECONDS:
+            findings.append(
+                warning(
+                    "INGRESS_KEEP_ALIVE_SECONDS",
+                    f"is {settings.ingress_keep_alive_seconds:g}: most load balancers keep a connection for "
+                    f"{USUAL_IDLE_SECONDS} s, and answer 502 where we have closed it before",
+                    "Make it longer than your load balancer's idle time.",
+                )
+            )
     if not settings.kafka_enable_idempotence:
         findings.append(
             warning(

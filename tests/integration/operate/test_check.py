@@ -96,6 +96,15 @@ def test_two_signing_keys_on_one_line_of_their_file(tmp_path: Path) -> None:
     assert LONG not in str(findings)
 
 
+@pytest.mark.parametrize(("seconds", "warned"), [("5", True), ("60", True), ("61", False), ("", False)])
+def test_a_keep_alive_that_load_balancers_outlast_is_a_warning(seconds: str, *, warned: bool) -> None:
+    settings = load({"INGRESS_KEEP_ALIVE_SECONDS": seconds})
+
+    for webhooks in (True, False):
+        subjects = {finding.subject for finding in check_settings(settings, webhooks=webhooks)}
+        assert ("INGRESS_KEEP_ALIVE_SECONDS" in subjects) is (warned and webhooks)
+
+
 def test_a_misspelt_setting_is_named() -> None:
     (found,) = check_names({"WEBHOOK_SIGNING_KEY": "a=b", "PATH": "/bin"})
 
