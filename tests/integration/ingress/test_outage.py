@@ -143,6 +143,7 @@ def test_a_load_balancer_is_told_that_the_broker_is_away_and_no_more(giftledger:
     assert answer.problem == {"title": "Service Unavailable", "status": 503, "detail": "Not ready"}
     assert int(answer.headers["retry-after"]) >= 1
     broker.start()
+    create_its_topics(giftledger)
     wait_for(lambda: sender.request("GET", "/health").status == 200, "the load balancer to be told")
 
 

@@ -46,6 +46,7 @@ async def set_limit(settings: Settings, topic: str, most: int) -> None:
 @pytest.fixture
 def ingress(stack: Stack, limited: Settings) -> Iterator[tuple[Service, Sender]]:
     environment = deployment(stack, TOPIC_PREFIX=limited.topic_prefix)
+    asyncio.run(create_limited(limited, "certificates"))
     with commands(stack, environment) as giftledger:
         yield start_ingress(giftledger)
 
@@ -66,7 +67,6 @@ async def test_a_body_that_the_topic_never_takes_gets_413_and_its_neighbours_200
     limited: Settings, ingress: tuple[Service, Sender]
 ) -> None:
     service, sender = ingress
-    await create_limited(limited, "certificates")
     bodies = [
         encode(bought(_id=f"certificate-{number}", marketingText=LARGE if number % 10 == 5 else SMALL))
         for number in range(100)
