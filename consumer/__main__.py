@@ -46,7 +46,9 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
 
             raise Failure(f"Kafka at {asyncio.run(diagnose_kafka(connection_options(settings)))}") from None
         except KafkaError as error:
-            raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {error}") from None
+            from consumer.common.diagnosis import explain_kafka
+
+            raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {explain_kafka(error)}") from None
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             from consumer.common.diagnosis import explain_database
 

@@ -10,9 +10,13 @@ import asyncpg
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     IllegalSaslStateError,
     KafkaConnectionError,
+    KafkaError,
     SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
     UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
@@ -20,6 +24,10 @@ from aiokafka.protocol.metadata import MetadataRequest
 from consumer.common.errors import NoToken
 
 CONNECT_SECONDS = 5.0
+
+MISSING_RIGHTS_ON_KAFKA = (
+    "Run an operator's command as the operator's user; deploy/README.md lists which rights each user needs."
+)
 
 _GRANT = (
     "As whoever migrates, GRANT giftledger_writer TO the user of workers, giftledger_owner TO that of who migrates or "
@@ -107,6 +115,14 @@ def _judge_hanging_up(mechanism: str | None) -> Diagnosis:
         "Look at KAFKA_SECURITY_PROTOCOL: is the port for TLS or plaintext, with a user or without? And at "
         "KAFKA_SSL_CERTFILE, where it asks for a client's certificate.",
     )
+
+
+def explain_kafka(error: KafkaError) -> str:
+    """Say what Kafka said, and the remedy where a right is missing."""
+    missing_right = TopicAuthorizationFailedError | GroupAuthorizationFailedError | ClusterAuthorizationFailedError
+    if isinstance(error, missing_right):
+        return f"refuses this user: {error}. {MISSING_RIGHTS_ON_KAFKA}"
+    return str(error)
 
 
 def diagnose_database(error: BaseException) -> Diagnosis | None:

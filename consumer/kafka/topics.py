@@ -15,7 +15,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
-from consumer.common.diagnosis import Diagnosis
+from consumer.common.diagnosis import MISSING_RIGHTS_ON_KAFKA, Diagnosis
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.options import KAFKAS_MAX_MESSAGE_BYTES, connection_options, largest_dead_letter, largest_record
@@ -75,8 +75,10 @@ async def existing_partitions(settings: Settings, topics: Sequence[str]) -> dict
         described = await client.describe_topics(list(topics))
     for topic in described:
         if topic["error_code"]:
-            reason = for_code(topic["error_code"]).__name__
-            raise Fatal(f"Topic {topic['topic']}: {reason}. `giftledger topics` creates what is missing.")
+            reason = for_code(topic["error_code"])
+            missing_right = reason is TopicAuthorizationFailedError
+            remedy = MISSING_RIGHTS_ON_KAFKA if missing_right else "`giftledger topics` creates what is missing."
+            raise Fatal(f"Topic {topic['topic']}: {reason.__name__}. {remedy}")
     return {topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"]) for topic in described}
 
 

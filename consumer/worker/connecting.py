@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from consumer.common import metrics
-from consumer.common.bounds import pause, within
+from consumer.common.bounds import pause, running, within
 from consumer.common.diagnosis import diagnose_database
 from consumer.common.errors import Fatal, Verdict, database_verdict
 from consumer.common.settings import Settings
@@ -17,7 +17,7 @@ from consumer.postgres.requirements import unmet
 from consumer.worker.life import Life
 
 DISCONNECT_SECONDS = 2.0
-# How often the first look at Kafka is looked for.
+# How often the first look at Kafka is looked for, and the heart beats while Postgres is waited for.
 FIRST_LOOK_SECONDS = 0.05
 # How often a worker looks whether it still has what it needs.
 LOOK_SECONDS = 10.0
@@ -32,7 +32,9 @@ async def connected(settings: Settings, life: Life) -> AsyncIterator["Pool | Non
     connections = None
     while connections is None and not life.stop.is_set():
         try:
-            connections = await _connect(settings)
+            # A server that hangs is no poll loop that hangs, however long its timeouts are.
+            async with running(_beating(life)):
+                connections = await _connect(settings)
         except _NotYetError as missing:
             await life.wait(f"Postgres at {settings.database_servers}{missing}")
         except Exception as error:
@@ -49,6 +51,12 @@ async def connected(settings: Settings, life: Life) -> AsyncIterator["Pool | Non
         # A connection that still waits for an answer would keep the pool open.
         if connections and not await within(DISCONNECT_SECONDS, connections.close()):
             connections.terminate()
+
+
+async def _beating(life: Life) -> None:
+    while True:
+        life.heartbeat.beat()
+        await asyncio.sleep(FIRST_LOOK_SECONDS)
 
 
 class _NotYetError(Exception):

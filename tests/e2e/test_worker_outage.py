@@ -201,10 +201,15 @@ def test_a_worker_starts_without_postgres_and_goes_on_as_soon_as_there_is_one(sc
     scene.network.vanish()
     url = urlsplit(scene.database)
     netloc = f"{url.netloc.rpartition('@')[0]}@127.0.0.1:{scene.network.port}"
-    worker = scene.giftledger.start("worker", DATABASE_URL=url._replace(netloc=netloc).geturl())
+    # An answer is waited for longer than a poll loop may stand still.
+    settings = {
+        "DATABASE_URL": url._replace(netloc=netloc).geturl(),
+        "DATABASE_TIMEOUT_SECONDS": str(2 * STALL_SECONDS),
+    }
+    worker = scene.giftledger.start("worker", **settings)
     worker.process.wait_until(lambda: responds(f"http://127.0.0.1:{worker.admin_port}/health/live"), "life")
     assert not responds(f"http://127.0.0.1:{worker.admin_port}/health/ready")
-    time.sleep(STALL_SECONDS)
+    time.sleep(1.5 * STALL_SECONDS)
 
     scene.network.come_back(remember=False)
 

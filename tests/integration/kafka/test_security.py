@@ -187,6 +187,14 @@ def test_missing_rights_on_kafka_are_found(deployed: Deployment, user: str, role
     assert found in result.output
 
 
+@pytest.mark.parametrize("command", ["list", "replay --all"])
+def test_a_command_of_the_operator_as_another_user_says_whose_it_is(deployed: Deployment, command: str) -> None:
+    result = run(deployed.settings("giftledger-worker"), "dead-letters", *command.split())
+
+    assert result.exit_code == 1
+    assert "Run an operator's command as the operator's user" in result.output
+
+
 def test_partitions_are_added_as_the_runbook_says(deployed: Deployment) -> None:
     for command in marked_commands("partitions"):
         run_tool(deployed.stack, command)
