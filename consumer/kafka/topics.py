@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
+    KafkaError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -70,25 +71,21 @@ async def _when_known(settings: Settings) -> dict[str, list[int]]:
 
 
 async def existing_partitions(settings: Settings, topics: Sequence[str]) -> dict[str, list[int]]:
-    """Give the partitions of topics. Raises Fatal when one does not exist."""
+    """Give the partitions of topics. Raises Fatal when one does not exist, and creates none."""
     async with admin(settings) as client:
-        described = await client.describe_topics(list(topics))
-    for topic in described:
-        if topic["error_code"]:
-            reason = for_code(topic["error_code"])
-            missing_right = reason is TopicAuthorizationFailedError
-            remedy = MISSING_RIGHTS_ON_KAFKA if missing_right else "`giftledger topics` creates what is missing."
-            raise Fatal(f"Topic {topic['topic']}: {reason.__name__}. {remedy}")
+        absent = await _absent(client._client, topics)  # noqa: SLF001 - its own request for topics may create them
+        described = [] if absent else await client.describe_topics(list(topics))
+    absent |= {topic["topic"]: for_code(topic["error_code"]) for topic in described if topic["error_code"]}
+    for topic, reason in absent.items():
+        missing_right = reason is TopicAuthorizationFailedError
+        remedy = MISSING_RIGHTS_ON_KAFKA if missing_right else "`giftledger topics` creates what is missing."
+        raise Fatal(f"Topic {topic}: {reason.__name__}. {remedy}")
     return {topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"]) for topic in described}
 
 
 async def missing_topics(client: AIOKafkaClient, topics: Sequence[str]) -> Diagnosis | None:
-    """Say which topics do not exist or may not be seen; None when all are there. Raises KafkaError.
-
-    Asks in a way that creates none: a broker may create what a client asks for by its name, with its own settings.
-    """
-    answer = await client.send(client.get_random_node(), MetadataRequest(list(topics), allow_auto_topic_creation=False))
-    missing = sorted(name for code, name, *_ in answer.topics if code in _MISSING)
+    """Say which topics do not exist or may not be seen; None when all are there. Raises KafkaError."""
+    missing = sorted(await _absent(client, topics))
     if not missing:
         return None
     one = len(missing) == 1
@@ -96,6 +93,15 @@ async def missing_topics(client: AIOKafkaClient, topics: Sequence[str]) -> Diagn
         f"has no topic{'s' * (not one)} {', '.join(missing)}, or this user may not see {'it' if one else 'them'}",
         "Run `giftledger topics`; with ACLs, grant what deploy/README.md lists.",
     )
+
+
+async def _absent(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, type[KafkaError]]:
+    """Give the topics that do not exist or may not be seen, and as what Kafka says so.
+
+    Asks in a way that creates none: a broker may create what a client asks for by its name, with its own settings.
+    """
+    answer = await client.send(client.get_random_node(), MetadataRequest(list(topics), allow_auto_topic_creation=False))
+    return {name: for_code(code) for code, name, *_ in answer.topics if code in _MISSING}
 
 
 async def _usual_factor(client: AIOKafkaAdminClient) -> int:

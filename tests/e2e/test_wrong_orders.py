@@ -9,6 +9,7 @@ import pytest
 
 from consumer.common.settings import load
 from consumer.kafka.topics import admin
+from deploy.local.processes import StackError
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
 from tests.builders import bought, encode
@@ -117,3 +118,13 @@ def test_a_running_worker_says_what_was_taken_from_it_and_when_it_is_back(deploy
     wait_for(lambda: applied_attempts(deployed.owner_url) == 1, "the webhook in the ledger")
     worker.wait_until_ready()
     assert "Traceback" not in worker.process.log.read_text()
+
+
+@pytest.mark.parametrize("command", [("rebuild",), ("dead-letters", "list")])
+def test_a_command_before_the_topics_says_so_and_creates_none(deployed: Deployment, command: tuple[str, ...]) -> None:
+    deployed.migrate()
+
+    with pytest.raises(StackError, match="giftledger topics"):
+        deployed.giftledger.run(*command)
+
+    assert deployed.topics() == set()
