@@ -12,7 +12,7 @@ from aiokafka.admin import RecordsToDelete
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.taking import Room
-from consumer.kafka.topics import admin
+from consumer.kafka.topics import admin, create_topics
 from consumer.operate.rebuild import drop_old, rebuild
 from consumer.postgres.database import Pool
 from deploy.local.kafka_apache import ApacheKafka
@@ -140,6 +140,7 @@ async def test_whoever_is_no_member_of_the_owner_is_told_so(stack: Stack, settin
 async def test_old_tables_that_somebody_reads_are_not_dropped_and_their_reader_is_named(
     settings: Settings, connections: Pool
 ) -> None:
+    await create_topics(settings)
     await rebuild(settings, partial=False, accept_differences=False)
     await connections.execute("CREATE VIEW public.mine AS SELECT balance FROM giftcert_old.certificate")
 
