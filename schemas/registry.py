@@ -4,7 +4,7 @@ Singular and plural names are different things (a certificate, a definition): na
 """
 
 import re
-from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -91,7 +91,7 @@ _message: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 _data = msgspec.json.Decoder(EnvelopeData)
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True, gc=False):
     """A message: its typed form, its name, its family, its ``data`` as it came, and the doubts about what it says."""
 
     message: AnyMessage
@@ -130,7 +130,7 @@ def read(body: bytes) -> Reading:
         except msgspec.ValidationError:
             message, doubts = _read_leniently(text)
         name, family = _KNOWN[type(message)]
-        return Reading(message, name, family, str(memoryview(_data.decode(text).data), "utf-8"), doubts)
+        return Reading(message, name, family, bytes(_data.decode(text).data).decode(), doubts)
     except _UNREADABLE as error:
         raise _malformed(error) from None
 

@@ -34,20 +34,21 @@ def decode(record: Record) -> Event:
     """Read a record's body; where its headers say something else, the body wins. Raises Malformed."""
     if record.value is None:
         raise Malformed("The record has no value")
-    message, name, family, data, unread = read(record.value)
+    said = read(record.value)
+    message = said.message
     received_at, arrived_at = _arrival(record)
     order, doubts = message.place()
     if order.emitted_at > arrived_at + AHEAD_AT_MOST:
         raise Malformed("`created` is more than a day after the event arrived")
     return Event(
-        name=name,
+        name=said.name,
         attempt_id=message.attempt_id,
-        entity=Entity(family, message.data.id, message.livemode),
+        entity=Entity(said.family, message.data.id, message.livemode),
         order=order,
         snapshot=message.snapshot,
         deleted_at=message.deleted_at,
-        doubts=unread + doubts,
-        data=data,
+        doubts=said.doubts + doubts,
+        data=said.data,
         received_at=received_at,
         topic=record.topic,
         partition=record.partition,
@@ -61,32 +62,31 @@ def _arrival(record: Record) -> tuple[datetime, datetime]:
     A record that another producer wrote without the ingress' time was received when Kafka took it. A dead letter that
     is sent again keeps the ingress' time and has a later one of Kafka's: that is why the later of both counts.
     """
-    taken_at = _taken_at(record)
-    received_at = _received_at(record)
-    if received_at and taken_at and received_at > taken_at + AHEAD_AT_MOST:
-        received_at = None
-    first = received_at or taken_at
-    if first is None:
-        raise Malformed("Neither the header `received-at` nor the record's timestamp says when the event arrived")
-    return first, max(first, taken_at or first)
+    received_at, taken_at = _received_at(record), _taken_at(record)
+    if taken_at is None:
+        if received_at is None:
+            raise Malformed("Neither the header `received-at` nor the record's timestamp says when the event arrived")
+        return received_at, received_at
+    if received_at is None or received_at > taken_at + AHEAD_AT_MOST:
+        return taken_at, taken_at
+    return received_at, max(received_at, taken_at)
 
 
 def _received_at(record: Record) -> datetime | None:
     for name, value in record.headers:
         if name == "received-at" and value:
             try:
-                return _plausible(instant_from_text(value.decode()))
+                received_at = instant_from_text(value.decode())
             except ValueError:
                 return None
+            return received_at if EARLIEST <= received_at < NO_LONGER_OURS else None
     return None
 
 
 def _taken_at(record: Record) -> datetime | None:
-    try:
-        return _plausible(datetime.fromtimestamp(record.timestamp / 1000, UTC))
-    except (ValueError, OverflowError, OSError):
+    if not _FIRST_MS <= record.timestamp < _END_MS:
         return None
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
 
 
-def _plausible(arrival: datetime) -> datetime | None:
-    return arrival if EARLIEST <= arrival < NO_LONGER_OURS else None
+_FIRST_MS, _END_MS = (int(bound.timestamp()) * 1000 for bound in (EARLIEST, NO_LONGER_OURS))
