@@ -92,9 +92,9 @@ async def test_what_it_waits_for_can_be_seen(retry: Retry) -> None:
 
 async def test_what_time_cannot_cure_is_raised_at_once(retry: Retry, group: Group) -> None:
     async def operation() -> None:
-        raise asyncpg.UndefinedTableError
+        raise asyncpg.DatatypeMismatchError
 
-    with pytest.raises(asyncpg.UndefinedTableError):
+    with pytest.raises(asyncpg.DatatypeMismatchError):
         await retry.run("apply", operation)
 
     assert group.calls["stay"] == 0
