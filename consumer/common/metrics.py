@@ -110,7 +110,8 @@ db_pool_connections = Gauge(
 
 rollforward_difference = Gauge(
     "giftcert_rollforward_difference",
-    "What the daily roll-forward of live traffic is out of balance by, in currency units: must be 0. From one worker.",
+    "What the daily roll-forward of live traffic is out of balance by, in currency units: must be 0. What is no "
+    "currency code stands under other. From one worker.",
     ["currency"],
 )
 data_quality_exceptions = Gauge(

@@ -59,7 +59,8 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     kafka_enable_idempotence: bool = True
     kafka_group_id: str = "giftledger"
     # After how long a member that is not heard of loses its partitions.
-    kafka_session_timeout_ms: PositiveInt = 10_000
+    # Below a second no heartbeat comes in time.
+    kafka_session_timeout_ms: Annotated[int, Meta(ge=1000, le=2**31 - 1)] = 10_000
     # After how long a worker sees partitions that were added.
     kafka_metadata_max_age_seconds: Annotated[float, Meta(ge=0.1, le=1e9)] = 30
     topic_prefix: str = "giftcert"

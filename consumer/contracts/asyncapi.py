@@ -24,8 +24,10 @@ GUARANTEES = {
     "idempotencyKey": "Header attempt-id, which is the payload's attemptId. One attempt is one effect; the same event "
     "under another attempt (a resend) has the same event-id and no second effect either.",
     "ordering": "Records of one key are in one partition, in the order in which they arrived. That is not the order in "
-    "which things happened. Order the events of an entity by data.updatedAt, else data.createdAt, else created; then "
-    "by created; then created < updated < deleted; then by id.",
+    "which things happened. Order the events of an entity with created events before all else; then by "
+    "data.updatedAt, else (a created event) data.createdAt, else created; then by created; then updated < deleted; "
+    "then by how many transactions it has paid; then by id. A date before 2000, or later than created by more than an "
+    "hour, is no date.",
     "livemode": "Test traffic is on the same topics: look at the header livemode, and never mix.",
     "content": "The value is the body as it was received, byte for byte. Its sender is proven and its envelope was "
     "read; its business data was not, so that a payload may not match its schema. Workers put those on the "

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.operate.letters import Filter, Letter, dead_letters
 from consumer.postgres.database import connect, statement
+from consumer.postgres.requirements import unmet_schema
 from schemas.registry import Malformed, route
 
 # Letters that the ledger is asked for at once.
@@ -40,6 +42,8 @@ async def settled_letters(settings: Settings) -> dict[str, str]:
     asked: dict[str, Identity] = {}
     connection = await connect(settings)
     try:
+        if missing := await unmet_schema(connection):
+            raise Fatal(f"Postgres: {missing}")
 
         async def ask() -> None:
             rows = await connection.fetch(statement("dead_letters/applied"), *_columns(list(asked.values())))

@@ -5,6 +5,7 @@ cost as much as reading them.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import asyncpg
@@ -19,6 +20,9 @@ INTERVAL_SECONDS = 900.0
 # How often a worker looks whether it is the one.
 TURN_SECONDS = 5.0
 TIMEOUT_SECONDS = 300.0
+# What is a label of its own; all others share one.
+CURRENCY = re.compile("[A-Z]{3}|unspecified")
+OTHER = "other"
 
 
 async def watch_reports(
@@ -62,7 +66,13 @@ async def read_reports(connection: Connection) -> None:
     for rule, count in exceptions:
         metrics.data_quality_exceptions.labels(rule).set(count)
     for currency, difference in differences:
-        metrics.rollforward_difference.labels(currency).set(difference)
+        # Differences are absolute: those that share a label do not cancel out.
+        metrics.rollforward_difference.labels(_label(currency)).inc(float(difference))
+
+
+def _label(currency: str) -> str:
+    """Give a currency as a label: what the sender gives as one may be any text, of any length, another each time."""
+    return currency if CURRENCY.fullmatch(currency) else OTHER
 
 
 async def _sleep(seconds: float, while_: Callable[[], bool], turn: float) -> None:

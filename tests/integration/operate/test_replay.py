@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -12,7 +12,9 @@ from click.testing import CliRunner, Result
 from consumer.__main__ import main
 from consumer.common.settings import Settings
 from consumer.kafka.record import Record
+from consumer.kafka.topics import admin
 from consumer.postgres.database import Pool
+from deploy.local.stack import Stack
 from schemas.registry import DEAD_LETTER
 from tests.builders import bought, paid_with
 from tests.integration.worker.test_poison import REFUSED_BALANCE
@@ -224,3 +226,32 @@ async def test_a_dry_run_sends_nothing(settings: Settings, environment: dict[str
         await publish(settings, bought(_id="marker"))
         await until(lambda: _attempts(connections, 3), "the marker behind everything")
     assert len(await dead_letters(settings)) == 2
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("show", "0:0"), ("replay", "--all")])
+async def test_a_topic_that_does_not_exist_is_an_error_and_is_not_created(
+    settings: Settings, environment: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    result = await giftledger(environment, "dead-letters", *arguments)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"Topic {settings.topic(DEAD_LETTER)}: UnknownTopicOrPartitionError" in result.stderr
+    assert "giftledger topics" in result.stderr
+    async with admin(settings) as client:
+        assert settings.topic(DEAD_LETTER) not in await client.list_topics()
+
+
+@pytest.fixture
+def reader_url(stack: Stack, database_url: str) -> Iterator[str]:
+    stack.postgres.execute("CREATE USER letters_reader PASSWORD 'x' IN ROLE giftledger_reporting", database="postgres")
+    yield stack.postgres.url(database_url.rpartition("/")[2], user="letters_reader", password="x")
+    stack.postgres.execute("DROP USER letters_reader", database="postgres")
+
+
+async def test_a_user_who_may_not_see_the_ledger_is_told_the_right_that_is_missing(
+    environment: dict[str, str], reader_url: str
+) -> None:
+    result = await giftledger(environment | {"DATABASE_URL": reader_url}, "dead-letters", "list")
+
+    assert result.exit_code == 1
+    assert "GRANT giftledger_writer TO" in result.stderr

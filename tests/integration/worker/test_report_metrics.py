@@ -67,6 +67,18 @@ async def test_a_worker_may_read_the_figures_and_they_become_metrics(writer_url:
     assert metric("giftcert_data_quality_exceptions")["balance_rose"] == 1
 
 
+async def test_what_is_no_currency_code_shares_one_label(connections: Pool) -> None:
+    from consumer.worker.apply import apply  # noqa: PLC0415
+
+    given = ["CAD", "USD", "CADX", "Ω" * 60_000, "C D", "\u202eCAD", "12"]
+    bodies = [bought(_id=code[:9], shiftLocation={"primaryCurrencyCode": code}) for code in given]
+    bodies.append(bought(_id="none", shiftLocation=None, displayCurrency=None))
+    async with connections.acquire() as connection:
+        await apply(connection, [event(body) for body in bodies])
+        await read_reports(connection)
+    assert metric("giftcert_rollforward_difference") == {"CAD": 0, "USD": 0, "unspecified": 0, "other": 0}
+
+
 @pytest.mark.usefixtures("books")
 async def test_only_the_worker_whose_turn_it_is_shows_them(connections: Pool) -> None:
     turn = False

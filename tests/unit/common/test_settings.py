@@ -19,7 +19,7 @@ REFUSED = {
     "KAFKA_SECURITY_PROTOCOL": ("TLS", "plaintext"),
     "KAFKA_SASL_MECHANISM": ("GSSAPI",),
     "KAFKA_ENABLE_IDEMPOTENCE": ("maybe", "2"),
-    "KAFKA_SESSION_TIMEOUT_MS": ("0", "-1", "10s", str(2**31), "9" * 5000),
+    "KAFKA_SESSION_TIMEOUT_MS": ("0", "-1", "999", "10s", str(2**31), "9" * 5000),
     "KAFKA_METADATA_MAX_AGE_SECONDS": ("0", "-1", "inf", "nan", "0.01"),
     "TOPIC_PARTITIONS": ("0", "-1", "many", "1.5", str(2**31)),
     "TOPIC_REPLICATION_FACTOR": ("0", "-1", "many", str(2**15)),
