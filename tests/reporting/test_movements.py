@@ -25,7 +25,8 @@ async def told(connections: Pool, *bodies: Body) -> None:
     ("bodies", "movements"),
     [
         ([bought()], [("issued", 50)]),
-        ([bought(0)], [("issued", 0)]),
+        # What changes nothing has no line.
+        ([bought(0)], [("unchanged", 0)]),
         ([bought(), paid_with(2_000_000, updated=1)], [("issued", 50), ("redeemed", -30)]),
         # Rose, and fell again.
         (
@@ -33,7 +34,9 @@ async def told(connections: Pool, *bodies: Body) -> None:
             [("issued", 50), ("adjusted_up", 10), ("redeemed", -50)],
         ),
         # Never redeemed, whatever was spent before we saw it.
-        ([paid_with(2_000_000, updated=1)], [("opening", 20)]),
+        ([paid_with(2_000_000, updated=1)], [("first_seen", 20)]),
+        # A purchase that is void already sells and voids.
+        ([bought(deleted=True)], [("issued", 50), ("voided", -50)]),
         # The purchase arrives late, and takes its place.
         ([paid_with(2_000_000, updated=1), bought()], [("issued", 50), ("redeemed", -30)]),
         # A second created event changes nothing, whichever came first.
@@ -85,8 +88,28 @@ async def test_a_story_gives_these_movements(
 ) -> None:
     await told(connections, *bodies)
 
-    rows = await connections.fetch("SELECT movement, change FROM reporting.certificate_activity ORDER BY position")
+    rows = await connections.fetch(
+        "SELECT position, movement, sum(change) AS change FROM reporting.certificate_activity"
+        # What was taken back is shown, too.
+        " GROUP BY position, movement HAVING coalesce(sum(entry), 1) > 0 ORDER BY position, min(line)"
+    )
     assert [(row["movement"], int(row["change"])) for row in rows] == movements
+
+
+async def test_a_statement_shows_what_was_booked_and_taken_back_as_what_it_is(connections: Pool) -> None:
+    late, purchase = paid_with(2_000_000, updated=1), bought()
+    await told(connections, late)
+    await told(connections, purchase)
+
+    rows = await connections.fetch("SELECT * FROM reporting.certificate_activity ORDER BY position, line")
+    assert [(row["position"], row["movement"], row["entry"], int(row["change"]), row["caused_by"]) for row in rows] == [
+        (1, "issued", 1, 50, purchase["id"]),
+        (2, "first_seen", 1, 20, late["id"]),
+        (2, "first_seen", -1, -20, purchase["id"]),
+        (2, "redeemed", 1, -30, purchase["id"]),
+    ]
+    balances = [(int(row["balance_before"]), int(row["balance_after"])) for row in rows]
+    assert balances == [(0, 50), (0, 20), (0, 20), (50, 20)]
 
 
 async def test_events_of_two_certificates_in_one_second_stay_apart(connections: Pool) -> None:
@@ -105,9 +128,12 @@ async def test_events_of_two_certificates_in_one_second_stay_apart(connections: 
         # Nobody said what was paid: counted in full, and no discount is made up.
         (5_000_000, None, "25.00000", (1, 0, "0.00000")),
         (5_000_000, 6_000_000, "30.00000", (1, 0, "-10.00000")),
-        (0, 0, "25.00000", (1, 0, "0.00000")),
-        # 25.00000 x 1 / 3, rounded half up.
-        (3, 1, "8.33333", (1, 0, "0.00002")),
+        # Nothing for nothing is given away.
+        (0, 0, "25.00000", (0, 1, "0.00000")),
+        # 25.00000 x 4 / 30, rounded half up.
+        (30_000_000, 4_000_000, "3.33333", (1, 0, "260.00000")),
+        # More than the face value: the price, and all that goes beyond.
+        (2_000_000, 1_000_000, "15.00000", (1, 0, "10.00000")),
     ],
 )
 async def test_what_was_paid_for_what_is_left(
