@@ -4,7 +4,7 @@ CREATE OR REPLACE VIEW {schema}.rollforward_restatements AS
 WITH late AS (
     SELECT
         posting_month,
-        date_trunc('month', booked_at AT TIME ZONE 'Etc/GMT+12' - interval '1 microsecond') AS booked_month,
+        booked_month,
         account_id,
         currency,
         movement,
@@ -16,12 +16,15 @@ WITH late AS (
         caused_by = event_id AND entry = 1 AS is_event,
         booked_at
     FROM (
-        SELECT *, date_trunc('month', posting_day::timestamp) AS posting_month
+        SELECT
+            *,
+            date_trunc('month', posting_day::timestamp) AS posting_month,
+            date_trunc('month', booked_at AT TIME ZONE 'Etc/GMT+12' - interval '1 microsecond') AS booked_month
         FROM giftcert.journal
         -- First the cheap question.
         WHERE livemode = {livemode} AND booked_at AT TIME ZONE 'UTC' > posting_day + interval '36 hours'
     ) AS line
-    WHERE booked_at > (posting_month + interval '1 month') AT TIME ZONE 'Etc/GMT+12'
+    WHERE booked_month > posting_month
 ),
 
 by_month AS (
