@@ -187,6 +187,24 @@ async def test_settlement_is_one_matrix_that_sums_to_what_was_redeemed(year: Poo
     )
 
 
+@pytest.mark.parametrize("names", [("Union", "Central"), ("Central", "Union")])
+async def test_a_station_goes_by_its_newest_name_whichever_came_last(connections: Pool, names: tuple[str, str]) -> None:
+    now = datetime(2026, 6, 2, tzinfo=UTC)
+    newest, oldest = (bought(_id=f"{n:024}", updated=9 - n, shiftLocation=named(names[n])) for n in range(2))
+    name = "SELECT issuing_station_name FROM reporting.liability_rollforward('-infinity', 'infinity')"
+
+    for body in (newest, oldest):
+        await load(connections, [Delivery(body, now)])
+        assert await connections.fetchval(name) == names[0]
+        async with connections.acquire() as connection:
+            assert await keep_totals(connection)
+    assert await connections.fetchval(name) == names[0]
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"stationId": "toronto", "name": name, "primaryCurrencyCode": "CAD"}
+
+
 async def test_a_station_has_one_name_its_newest_with_and_without_totals(year: Pool) -> None:
     async with year.acquire() as connection:
         for _ in range(2):

@@ -169,6 +169,18 @@ async def test_a_day_is_the_stations_also_when_the_clocks_change(connections: Po
     assert (await connections.fetchval("SELECT day FROM reporting.sales_daily")).day == day
 
 
+async def test_an_age_is_counted_on_the_clock_of_the_issuing_station(connections: Pool) -> None:
+    """Twelve hours more than 365 days ago: on a clock that is before noon that is 366 days, on one behind it 365."""
+    now = await connections.fetchval("SELECT now()")
+    station, elsewhere = ("UTC", "Etc/GMT-12") if now.hour < 12 else ("Etc/GMT-12", "UTC")
+    at = {"value": (now - timedelta(days=365, hours=12)).isoformat(), "offset": 0}
+    sold = bought(createdAt=at, updatedAt=at, shiftLocation={"stationId": "here", "timeZone": station})
+    await load(connections, [Delivery(sold, START)], time_zone=elsewhere)
+
+    assert await connections.fetchval("SELECT age FROM reporting.liability_aging") == "1-2 years"
+    assert await connections.fetchval("SELECT days_dormant FROM reporting.dormant_certificates") == 366
+
+
 async def test_test_traffic_touches_no_live_balance(connections: Pool) -> None:
     await told(connections, bought(), paid_with(1_000_000, updated=1, envelope={"livemode": False}))
 

@@ -188,7 +188,7 @@ def rules(*events: Event) -> list[str]:
 
 
 def paid(balance: int, updated: int, count: int | None, **data: Any) -> Event:
-    listed = {} if count is None else {"transactionsPaid": [f"t{number}" for number in range(count)]}
+    listed: dict[str, Any] = {} if count is None else {"transactionsPaid": [f"t{number}" for number in range(count)]}
     return event(paid_with(balance, updated=updated, **listed, **data))
 
 
