@@ -137,7 +137,7 @@ _OF_WORKER = (
     *(retries, dead_letters, dead_letters_window),
     *(consumer_lag, consumer_deferred, consumer_assigned_partitions, consumer_rebalances, consumer_log_breaks),
     *(consumer_last_poll, projection_last_applied, db_transaction_duration, db_pool_connections),
-    *(rollforward_difference, data_quality_exceptions),
+    *(journal_corrections, rollforward_difference, data_quality_exceptions),
 )
 
 

@@ -165,8 +165,8 @@ def test_whatever_else_is_no_time_zone(sent: str | None) -> None:
 
 
 def test_books_run_forward_over_two_stations_days() -> None:
-    east = {"shiftLocation": {"stationId": "east", "timeZone": "Pacific/Auckland"}}
-    west = {"shiftLocation": {"stationId": "west", "timeZone": "America/Toronto"}}
+    east: dict[str, Any] = {"shiftLocation": {"stationId": "east", "timeZone": "Pacific/Auckland"}}
+    west: dict[str, Any] = {"shiftLocation": {"stationId": "west", "timeZone": "America/Toronto"}}
 
     sold, redeemed = only(event(bought(**east)), event(paid_with(1, updated=60, **west)))
 
