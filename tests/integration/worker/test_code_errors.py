@@ -50,7 +50,7 @@ def making_rows(event: Event) -> Fact:
 
 def making_rows_that_the_driver_cannot_write(event: Event) -> Fact:
     fact = fact_of(event)
-    return fact._replace(doubts=NAME) if event.entity.id == "culprit" else fact  # type: ignore[arg-type]
+    return fact._replace(user_id=len(NAME)) if event.entity.id == "culprit" else fact  # type: ignore[arg-type]
 
 
 class Buggy(NamedTuple):
