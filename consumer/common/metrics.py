@@ -113,8 +113,8 @@ journal_corrections = Counter(
 )
 rollforward_difference = Gauge(
     "giftcert_rollforward_difference",
-    "By how much live certificates and the journal differ, in currency units: must be 0. What is no currency code stands "
-    "under other. From one worker.",
+    "By how much live certificates and the journal differ, in currency units: must be 0. "
+    "What is no currency code stands under other. From one worker.",
     ["currency"],
 )
 data_quality_exceptions = Gauge(
