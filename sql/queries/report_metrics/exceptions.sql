@@ -1,2 +1,1 @@
--- Those that nobody has acknowledged.
-SELECT rule, count(*) FROM reporting.data_quality_exceptions WHERE NOT is_acknowledged GROUP BY rule
+SELECT rule, count(*) FROM reporting.data_quality_exceptions GROUP BY rule

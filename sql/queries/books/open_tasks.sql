@@ -1,1 +1,0 @@
-SELECT id, kind, definition_id, livemode FROM giftcert.rebooking_task WHERE done_at IS NULL ORDER BY id
