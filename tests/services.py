@@ -32,7 +32,9 @@ def deployment(stack: Stack, **settings: str) -> dict[str, str]:
         "KAFKA_SESSION_TIMEOUT_MS": "2000",
         "WEBHOOK_SIGNING_KEYS": f"test={SECRET}",
         "INGRESS_HOST": "127.0.0.1",
+        "INGRESS_PORT": str(free_port()),
         "ADMIN_HOST": "127.0.0.1",
+        "ADMIN_PORT": str(free_port()),
         **settings,
     }
 

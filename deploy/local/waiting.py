@@ -1,5 +1,6 @@
 """The one polling loop, and what it is usually asked to wait for."""
 
+import atexit
 import secrets
 import socket
 import time
@@ -14,8 +15,10 @@ T = TypeVar("T")
 # Enough for whatever comes at all, also on a busy machine: who waits for less means a bound.
 PATIENT_SECONDS = 120.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
-_PORTS = range(20_000, 32_000)
-_handed_out: set[int] = set()
+# Below the range that the kernel gives to outgoing connections: a client that reconnects to a stopped server would
+# otherwise sooner or later be given that very port, connect to itself and keep it.
+_BLOCKS = [range(start, start + 100) for start in range(20_000, 32_000, 100)]
+_ours: list[int] = []
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -43,23 +46,36 @@ def pause_after(seconds: float) -> float:
 
 
 def free_port() -> int:
-    """Return a TCP port on loopback that nothing uses and that this process has not been given before."""
-    # Below the range that the kernel gives to outgoing connections: a client that reconnects to a stopped
-    # server would otherwise sooner or later be given that very port, connect to itself and keep it.
+    """Return a TCP port on loopback that nothing uses and that nobody else has been given while this process lives.
+
+    A port is often bound long after it was chosen, so a process claims ports in blocks, by the first of them.
+    """
     while True:
-        port = secrets.choice(_PORTS)
-        if port not in _handed_out and _can_bind(port):
-            _handed_out.add(port)
+        if not _ours:
+            _ours.extend(_claim())
+        port = _ours.pop()
+        if probe := _bind(port):
+            probe.close()
             return port
 
 
-def _can_bind(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+def _claim() -> range:
+    """Bind the first port of a block until this process ends; return the others."""
+    for block in secrets.SystemRandom().sample(_BLOCKS, len(_BLOCKS)):
+        if claim := _bind(block.start):
+            atexit.register(claim.close)
+            return block[1:]
+    raise RuntimeError(f"all ports from {_BLOCKS[0].start} to {_BLOCKS[-1].stop} are claimed")
+
+
+def _bind(port: int) -> socket.socket | None:
+    bound = socket.socket()
+    try:
+        bound.bind(("127.0.0.1", port))
+    except OSError:
+        bound.close()
+        return None
+    return bound
 
 
 def accepts(port: int) -> bool:

@@ -265,7 +265,7 @@ async def test_the_server_ends_a_transaction_that_its_worker_has_left(
         session = connection.get_server_pid()
         await connection.execute("BEGIN; SELECT 1")
         await until(lambda: connections.fetchval(gone, session), "the end of the transaction")
-        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as ended:
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)) as ended:
             await connection.execute("SELECT 1")
 
     assert database_verdict(ended.value) is Verdict.TRANSIENT

@@ -400,6 +400,14 @@ def test_without_docker_and_java_the_embedded_broker_is_chosen(monkeypatch: pyte
     assert reason == "no Docker; no Java on PATH"
 
 
+def test_two_processes_never_get_the_same_port() -> None:
+    ours = {free_port() for _ in range(150)}
+    script = "from deploy.local.waiting import free_port; print(*(free_port() for _ in range(500)))"
+    theirs = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)  # noqa: S603
+
+    assert ours.isdisjoint(map(int, theirs.stdout.split()))
+
+
 def test_ports_are_free_and_never_handed_out_twice() -> None:
     ports = [free_port() for _ in range(50)]
 
