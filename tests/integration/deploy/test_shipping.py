@@ -121,7 +121,13 @@ def in_the_clear() -> Iterator[tuple[Stack, None]]:
         yield stack, None
 
 
-@pytest.fixture(scope="module", params=[in_the_clear, secured], ids=["in the clear", "over TLS and SASL"])
+@contextmanager
+def over_tls_and_sasl() -> Iterator[tuple[Stack, Security]]:
+    with secured() as deployed:
+        yield deployed.stack, deployed.security
+
+
+@pytest.fixture(scope="module", params=[in_the_clear, over_tls_and_sasl], ids=["in the clear", "over TLS and SASL"])
 def shipped(request: pytest.FixtureRequest, installation: Path) -> Iterator[Shipped]:
     """Run from the installation, on a stack of its own whose database users are compose's."""
     nobody = pwd.getpwnam("nobody")
