@@ -94,9 +94,10 @@ def migrate(settings: Settings) -> None:
     Writes REPORTING_TIME_ZONE and ACCOUNT_CURRENCIES into the database where they are set: figures follow what stands
     there, and a worker whose environment says otherwise is not ready.
     """
+    from consumer.operate.verify import begin_books
     from consumer.postgres.migrate import migrate
 
-    for note in asyncio.run(migrate(settings)):
+    for note in asyncio.run(migrate(settings, begin_books)):
         click.echo(note)
     click.echo("The database is current.")
 
@@ -194,16 +195,61 @@ def rebuild(settings: Settings, *, partial: bool, accept_differences: bool, drop
         asyncio.run(run_rebuild(settings, partial=partial, accept_differences=accept_differences))
 
 
-@main.command(short_help="Take old attempts out of the ledger.")
+@main.command(short_help="Compare the books with the facts.")
+@click.option("--mend", is_flag=True, help="Book what differs.")
+@command
+def verify(settings: Settings, *, mend: bool) -> None:
+    """Compare the lines of every certificate with what its history comes to, and name those that differ.
+
+    Exit status 1 when something differs and was not mended. Nothing is waited for; the workers go on.
+    """
+    from consumer.operate.verify_command import run_verify
+
+    asyncio.run(run_verify(settings, mend=mend))
+
+
+@main.group(short_help="List and acknowledge what cannot all be true.")
+def exceptions() -> None:
+    """Look at what the webhooks say that cannot all be true, and say what may stand."""
+
+
+@exceptions.command("list")
+@click.option("--rule", help="Only exceptions of this rule.")
+@click.option("--all", "everything", is_flag=True, help="Acknowledged ones, too.")
+@click.option("--test", "test", is_flag=True, help="Of test traffic instead of live.")
+@click.option("--limit", type=click.IntRange(min=1, max=1_000_000), default=100, show_default=True)
+@command
+def exceptions_list(settings: Settings, **wanted: Any) -> None:
+    """List exceptions, errors first, and count them by rule."""
+    from consumer.operate.exceptions import show_exceptions
+
+    asyncio.run(show_exceptions(settings, **wanted))
+
+
+@exceptions.command("acknowledge")
+@click.argument("rule")
+@click.argument("entity_id")
+@click.option("--event", "event_id", help="Only the exception that this event shows.")
+@click.option("--by", "acknowledged_by", required=True, help="Who understood it.")
+@click.option("--because", required=True, help="Why it may stand.")
+@click.option("--test", "test", is_flag=True, help="Of test traffic instead of live.")
+@command
+def exceptions_acknowledge(settings: Settings, **said: Any) -> None:
+    """Acknowledge the open exceptions of a rule and an entity, as they stand: one that changes is open again."""
+    from consumer.operate.exceptions import acknowledge
+
+    click.echo(f"{asyncio.run(acknowledge(settings, **said))} acknowledged.")
+
+
+@main.command(short_help="Take old resends out of the ledger.")
 @click.option(
     "--older-than", "days", type=click.IntRange(1, MOST_DAYS), required=True, metavar="DAYS", help="Age in days."
 )
 @command
 def prune(settings: Settings, days: int) -> None:
-    """Take old attempts out of the ledger, in small transactions.
+    """Take old resends out of the ledger, in small transactions.
 
-    Safe for the balances: an attempt that comes again is then recognised by its event. Do not prune what an auditor
-    may still ask for: which attempt brought an event is only in the ledger.
+    Safe for the balances: a resend that comes again is recognised by its event. Which attempt brought an event stays.
     """
     from consumer.operate.prune import prune
 

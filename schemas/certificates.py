@@ -4,13 +4,13 @@
 they came and cannot make an event fail.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 
 from msgspec import Raw, Struct, field
 
 from schemas.envelope import Dates, Message
-from schemas.events import Event, Family, Kind, Projection
+from schemas.events import KIND_NAMES, Event, Family, Kind
 from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, given, instant_of, plausible
 
 
@@ -101,40 +101,77 @@ class CertificateUpdated(CertificateMessage, tag="giftcertificate.updated", gc=F
     kind = Kind.UPDATED
 
 
-# What the history says of an event; the last two columns are not in the current state.
-_EVENT = (
-    *("certificate_id", "livemode", "event_id", "occurred_at", "emitted_at", "kind"),
-    *("balance", "price", "total", "transactions_paid", "deleted", "status", "transaction_id"),
-    *("user_id", "agency_id", "shift_id", "station_id", "station_name", "station_time_zone"),
-    *("station_currency_code", "display_currency_code", "received_at", "doubts"),
-)
-# What only the current state says.
-_DESCRIPTION = ("created_at", "definition_id", "account_id", "customer_number", "agency_name", "data")
-_NOT_DESCRIBED = (None,) * len(_DESCRIPTION)
+class Fact(NamedTuple):
+    """What one event says of a certificate, as ``certificate_history`` keeps it; amounts in 1/100000."""
+
+    certificate_id: str
+    livemode: bool
+    event_id: str
+    occurred_at: datetime
+    emitted_at: datetime
+    received_at: datetime
+    kind: str
+    balance: int
+    price: int | None
+    total: int | None
+    transactions_paid: int | None
+    deleted: bool
+    status: str | None
+    transaction_id: str | None
+    account_id: str | None
+    definition_id: str | None
+    user_id: str | None
+    agency_id: str | None
+    shift_id: str | None
+    station_id: str | None
+    station_name: str | None
+    station_time_zone: str | None
+    station_currency_code: str | None
+    display_currency_code: str | None
+    doubts: list[str] | None
+
+    @property
+    def is_created(self) -> bool:
+        return self.kind == KIND_NAMES[Kind.CREATED]
+
+    def place(self) -> tuple[bool, datetime, datetime, str, int, str]:
+        """Give the event's place among those of its certificate: that of its ``OrderKey``."""
+        paid = -1 if self.transactions_paid is None else self.transactions_paid
+        # Of the kinds that come second there is only one.
+        return not self.is_created, self.occurred_at, self.emitted_at, self.kind, paid, self.event_id
 
 
-def _rows(entered: Iterable[Event], projections: Iterable[Projection]) -> list[tuple[Any, ...]]:
-    """Give a row an event that enters the history; those that become the current state carry their description."""
-    newest = {id(projection.newest) for projection in projections}
-    return [(*_event(event), *(_description(event) if id(event) in newest else _NOT_DESCRIBED)) for event in entered]
+class Description(NamedTuple):
+    """What only the current state keeps of an event, and its purchase (the agency's name)."""
+
+    created_at: datetime | None
+    customer_number: str | None
+    agency_name: str | None
 
 
-def _event(event: Event) -> tuple[Any, ...]:
+def fact_of(event: Event) -> Fact:
+    """Give what an event says of its certificate."""
     certificate: Certificate = event.snapshot
     station = given(certificate.shift_location) or _NO_STATION
     display = given(certificate.display_currency)
-    paid = event.order.transactions_paid
-    return (
+    order = event.order
+    return Fact(
         event.entity.id,
         event.entity.livemode,
-        *event.order.columns(),
+        order.event_id,
+        order.occurred_at,
+        order.emitted_at,
+        event.received_at,
+        KIND_NAMES[order.kind],
         certificate.balance,
         given(certificate.price),
         given(certificate.total),
-        None if paid < 0 else paid,
+        None if order.transactions_paid < 0 else order.transactions_paid,
         given(certificate.deleted) or False,
         given(certificate.status),
         given(certificate.transaction_id) or given(certificate.trx_id),
+        given(certificate.account_id),
+        given(certificate.cert_def_id),
         given(certificate.user_id),
         given(certificate.agency_id),
         given(certificate.shift_id),
@@ -143,28 +180,18 @@ def _event(event: Event) -> tuple[Any, ...]:
         given(station.time_zone),
         currency_code(station.primary_currency_code),
         display.base_isocode if display else None,
-        event.received_at,
-        event.doubts or None,
+        list(event.doubts) or None,
     )
 
 
-def _description(event: Event) -> tuple[Any, ...]:
+def description_of(event: Event) -> Description:
+    """Give what only the current state keeps of an event."""
     certificate: Certificate = event.snapshot
-    return (
+    return Description(
         plausible(certificate.created_at, event.order.emitted_at),
-        given(certificate.cert_def_id),
-        given(certificate.account_id),
         given(certificate.customer_number),
         given(certificate.agency_name),
-        event.data,
     )
 
 
-CERTIFICATES = Family(
-    name="certificate",
-    topic="certificates",
-    columns=(*_EVENT, *_DESCRIPTION),
-    rows=_rows,
-    has_history=True,
-    is_created_once=True,
-)
+CERTIFICATES = Family(name="certificate", topic="certificates", is_created_once=True)

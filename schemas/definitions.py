@@ -4,14 +4,13 @@ Ids are never reused, so a delete is final, wherever it arrives: later and late 
 never revive the definition.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
 
 from schemas.envelope import Dates, Message
-from schemas.events import Event, Family, Kind, Projection
+from schemas.events import Entity, Event, Family, Kind
 from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, given, instant_of, plausible
 
 
@@ -84,21 +83,33 @@ class DefinitionDeleted(Message, tag="giftcertificates.deleted", gc=False):
         return self.order.occurred_at
 
 
-_IDENTITY = ("definition_id", "livemode", "deleted_at")
-_DESCRIPTION = (
+# The columns of a definition that an event may change.
+COLUMNS = (
+    *("definition_id", "livemode", "deleted_at"),
     *("event_id", "occurred_at", "emitted_at", "kind"),
     *("price", "value", "name", "description", "currency_code", "account_id", "disabled", "taxable"),
     *("created_at", "doubts", "data"),
+    *("first_currency_event_id", "first_currency_occurred_at", "first_currency_emitted_at", "first_currency_kind"),
+    "first_currency_code",
 )
-_NOT_DESCRIBED = (None,) * len(_DESCRIPTION)
+_NOT_DESCRIBED = (None,) * 15
+_NAMES_NONE = (None,) * 5
 
 
-def _rows(_: Iterable[Event], projections: Iterable[Projection]) -> list[tuple[Any, ...]]:
-    """Give a row a definition that changes: definitions have no history."""
-    return [
-        (entity.id, entity.livemode, deleted_at, *(_description(newest) if newest else _NOT_DESCRIBED))
-        for entity, newest, deleted_at in projections
-    ]
+def currency_of(event: Event) -> str | None:
+    """Give the currency that an event of a definition names; None where it names none."""
+    return currency_code(event.snapshot.currency_code) if event.snapshot is not None else None
+
+
+def row_of(entity: Entity, newest: Event | None, deleted_at: datetime | None, first: Event | None) -> tuple[Any, ...]:
+    """Give the row of a definition: its newest description, its earliest delete, who named its first currency."""
+    return (
+        entity.id,
+        entity.livemode,
+        deleted_at,
+        *(_description(newest) if newest else _NOT_DESCRIBED),
+        *((*first.order.columns(), currency_of(first)) if first else _NAMES_NONE),
+    )
 
 
 def _description(event: Event) -> tuple[Any, ...]:
@@ -114,14 +125,9 @@ def _description(event: Event) -> tuple[Any, ...]:
         given(definition.disabled),
         given(definition.taxable),
         plausible(definition.created_at, event.order.emitted_at),
-        event.doubts or None,
+        list(event.doubts) or None,
         event.data,
     )
 
 
-DEFINITIONS = Family(
-    name="definition",
-    topic="definitions",
-    columns=(*_IDENTITY, *_DESCRIPTION),
-    rows=_rows,
-)
+DEFINITIONS = Family(name="definition", topic="definitions")

@@ -1,6 +1,5 @@
 """What passes between the stages: a decoded event, what the database knows of it, and what it changes."""
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
@@ -42,17 +41,10 @@ class OrderKey(NamedTuple):
 
 
 class Family(Struct, frozen=True, eq=False):
-    """A kind of entity: its topic, its tables, and how an event becomes their rows.
-
-    The statements that belong to it stand in ``sql/queries/<name>/``.
-    """
+    """A kind of entity and its topic. The statements that belong to it stand in ``sql/queries/<name>/``."""
 
     name: str
     topic: str
-    # The columns of incoming_<name>, and the rows that a batch's entered events and projections put there.
-    columns: tuple[str, ...]
-    rows: Callable[[Sequence["Event"], Sequence["Projection"]], list[tuple[Any, ...]]]
-    has_history: bool = False
     # Whether of several created events the first one counts and stays (a purchase), instead of the last.
     is_created_once: bool = False
 
@@ -87,10 +79,14 @@ class Event(Struct, frozen=True, gc=False):
 
 
 class Head(NamedTuple):
-    """How far an entity has come: its newest description and its earliest delete, either may be unknown."""
+    """How far an entity has come: its newest description and its earliest delete, either may be unknown.
+
+    ``standing`` is what else its family needs to know of it, as the database has it.
+    """
 
     newest: OrderKey | None = None
     deleted_at: datetime | None = None
+    standing: Any = None
 
 
 class Projection(NamedTuple):
@@ -101,11 +97,21 @@ class Projection(NamedTuple):
     deleted_at: datetime | None
 
 
+class Brought(NamedTuple):
+    """The event that an attempt brought, whatever its family."""
+
+    family: str
+    entity_id: str
+    event_id: str
+
+
 class Known(Struct, frozen=True):
     """What the database holds already of a batch."""
 
-    attempts: frozenset[tuple[str, bool]] = frozenset()
-    events: frozenset[tuple[Entity, str]] = frozenset()
+    # By attempt id and livemode.
+    attempts: dict[tuple[str, bool], Brought] = {}
+    # With the earliest arrival of the event, where that is kept.
+    events: dict[tuple[Entity, str], datetime | None] = {}
     heads: dict[Entity, Head] = {}
 
 
@@ -124,6 +130,8 @@ class Changes(Struct, frozen=True):
     outcomes: list[Outcome]
     # Events that were not known: they enter the history.
     entered: list[Event]
-    # Resends: they may show that an event was known earlier.
-    resent: list[Event]
+    # Attempts of events that are known, which arrived earlier than those.
+    earlier: list[Event]
+    # Attempts that brought another event before: this one may be lost.
+    reused: list[Event]
     projections: dict[Family, list[Projection]]

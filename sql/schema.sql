@@ -46,6 +46,25 @@ CREATE TYPE giftcert.event_kind AS ENUM (
 
 ALTER TYPE giftcert.event_kind OWNER TO giftledger_owner;
 
+CREATE TYPE giftcert.movement AS ENUM (
+    'issued',
+    'first_seen',
+    'redeemed',
+    'adjusted_up',
+    'adjusted_down',
+    'voided'
+);
+
+ALTER TYPE giftcert.movement OWNER TO giftledger_owner;
+
+CREATE TYPE giftcert.settlement AS ENUM (
+    'applied',
+    'duplicate',
+    'dead_lettered'
+);
+
+ALTER TYPE giftcert.settlement OWNER TO giftledger_owner;
+
 CREATE TABLE giftcert.account_currency (
     account_id text NOT NULL COLLATE pg_catalog."C",
     currency_code text NOT NULL
@@ -56,33 +75,49 @@ ALTER TABLE giftcert.account_currency OWNER TO giftledger_owner;
 COMMENT ON TABLE giftcert.account_currency IS 'The setting ACCOUNT_CURRENCIES: the base currency of an account.';
 
 CREATE TABLE giftcert.certificate (
-    occurred_at timestamp with time zone NOT NULL,
-    emitted_at timestamp with time zone NOT NULL,
+    occurred_at timestamp with time zone CONSTRAINT certificate_occurred_at_not_null1 NOT NULL,
+    emitted_at timestamp with time zone CONSTRAINT certificate_emitted_at_not_null1 NOT NULL,
     created_at timestamp with time zone,
-    balance bigint NOT NULL,
+    purchased_at timestamp with time zone,
+    began_at timestamp with time zone NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    balance bigint CONSTRAINT certificate_balance_not_null1 NOT NULL,
     price bigint,
     total bigint,
+    face_value bigint,
+    purchase_price bigint,
+    purchase_total bigint,
+    first_seen bigint,
+    consideration bigint NOT NULL,
+    posting_day date NOT NULL,
+    purchase_day date,
     transactions_paid integer,
-    kind giftcert.event_kind NOT NULL,
-    livemode boolean NOT NULL,
-    deleted boolean NOT NULL,
-    certificate_id text NOT NULL COLLATE pg_catalog."C",
-    event_id text NOT NULL COLLATE pg_catalog."C",
-    definition_id text COLLATE pg_catalog."C",
+    purchase_transactions_paid integer,
+    events integer NOT NULL,
+    kind giftcert.event_kind CONSTRAINT certificate_kind_not_null1 NOT NULL,
+    livemode boolean CONSTRAINT certificate_livemode_not_null1 NOT NULL,
+    deleted boolean CONSTRAINT certificate_deleted_not_null1 NOT NULL,
+    has_been_deleted boolean NOT NULL,
+    purchase_deleted boolean,
+    certificate_id text CONSTRAINT certificate_certificate_id_not_null1 NOT NULL COLLATE pg_catalog."C",
+    event_id text CONSTRAINT certificate_event_id_not_null1 NOT NULL COLLATE pg_catalog."C",
+    purchase_event_id text COLLATE pg_catalog."C",
     account_id text COLLATE pg_catalog."C",
+    definition_id text COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
     transaction_id text COLLATE pg_catalog."C",
     status text,
     customer_number text,
-    user_id text,
     agency_id text,
     agency_name text,
-    shift_id text,
     station_id text,
     station_name text,
-    station_time_zone text,
-    station_currency_code text,
-    display_currency_code text,
-    data text NOT NULL
+    time_zone text NOT NULL,
+    issuing_station_id text,
+    issuing_station_name text,
+    issuing_time_zone text,
+    issuing_agency_id text,
+    issuing_agency_name text
 )
 WITH (fillfactor='80');
 
@@ -90,39 +125,67 @@ ALTER TABLE giftcert.certificate OWNER TO giftledger_owner;
 
 COMMENT ON TABLE giftcert.certificate IS 'Current state: one row a certificate, from its newest update, else from its purchase, the first created event.';
 
-COMMENT ON COLUMN giftcert.certificate.occurred_at IS 'When it happened: data.updatedAt, else (of a created event) data.createdAt, else the envelope''s created.';
+COMMENT ON COLUMN giftcert.certificate.began_at IS 'When the first event in its order happened.';
 
-COMMENT ON COLUMN giftcert.certificate.emitted_at IS 'The envelope''s created: when the sender emitted the event.';
+COMMENT ON COLUMN giftcert.certificate.effective_at IS 'The latest occurred_at: that of its next line, at least.';
 
-COMMENT ON COLUMN giftcert.certificate.balance IS 'What is left, absolute, in 1/100000 of the currency unit.';
+COMMENT ON COLUMN giftcert.certificate.balance IS 'What is left, as sent, also where deleted is true; in 1/100000 of the currency unit.';
 
-COMMENT ON COLUMN giftcert.certificate.price IS 'What was paid before taxes and fees, in 1/100000 of the currency unit.';
+COMMENT ON COLUMN giftcert.certificate.face_value IS 'The balance of its purchase, the first created event; NULL while that is not known, as all that is said of it.';
 
-COMMENT ON COLUMN giftcert.certificate.total IS 'Price and taxes and fees, in 1/100000 of the currency unit.';
+COMMENT ON COLUMN giftcert.certificate.first_seen IS 'The balance of the first event that we know, while the purchase is not known.';
 
-COMMENT ON COLUMN giftcert.certificate.transactions_paid IS 'How many transactions the certificate had paid by then.';
+COMMENT ON COLUMN giftcert.certificate.consideration IS 'What was paid for what is left, in 1/100000 of the currency unit.';
 
-COMMENT ON COLUMN giftcert.certificate.station_id IS 'Where the agent had an open shift: the issuing station in a created event, the redeeming one in an updated event.';
+COMMENT ON COLUMN giftcert.certificate.posting_day IS 'The latest local day: that of its next line, at least.';
 
-COMMENT ON COLUMN giftcert.certificate.station_currency_code IS 'shiftLocation.primaryCurrencyCode, in capitals.';
+COMMENT ON COLUMN giftcert.certificate.purchase_day IS 'The local day of its purchase.';
 
-COMMENT ON COLUMN giftcert.certificate.display_currency_code IS 'displayCurrency.isocode, in capitals, where buy and sell are 1, so that it names the base currency.';
+COMMENT ON COLUMN giftcert.certificate.events IS 'How many events its history holds.';
 
-COMMENT ON COLUMN giftcert.certificate.data IS 'The newest event''s data as it came, personal data included.';
+COMMENT ON COLUMN giftcert.certificate.has_been_deleted IS 'An event so far said that it is deleted.';
+
+COMMENT ON COLUMN giftcert.certificate.account_id IS 'What it is booked under: its purchase''s, else the first that is given.';
+
+COMMENT ON COLUMN giftcert.certificate.definition_id IS 'What it is booked under: its purchase''s, else the first that is given.';
+
+COMMENT ON COLUMN giftcert.certificate.currency IS 'What it is booked under; unspecified where nothing names one.';
+
+COMMENT ON COLUMN giftcert.certificate.time_zone IS 'The time zone of the newest event''s station, else REPORTING_TIME_ZONE: always a name that exists.';
+
+COMMENT ON COLUMN giftcert.certificate.issuing_time_zone IS 'The time zone of the issuing station, else REPORTING_TIME_ZONE; NULL while the purchase is not known.';
+
+CREATE TABLE giftcert.certificate_document (
+    livemode boolean NOT NULL,
+    certificate_id text NOT NULL COLLATE pg_catalog."C",
+    data text NOT NULL
+)
+WITH (fillfactor='80');
+
+ALTER TABLE giftcert.certificate_document OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.certificate_document IS 'The newest event''s data of each certificate as it came, personal data included. Nothing reads it.';
 
 CREATE TABLE giftcert.certificate_history (
-    occurred_at timestamp with time zone NOT NULL,
-    emitted_at timestamp with time zone NOT NULL,
-    received_at timestamp with time zone NOT NULL,
-    balance bigint NOT NULL,
+    occurred_at timestamp with time zone CONSTRAINT certificate_history_occurred_at_not_null1 NOT NULL,
+    emitted_at timestamp with time zone CONSTRAINT certificate_history_emitted_at_not_null1 NOT NULL,
+    received_at timestamp with time zone CONSTRAINT certificate_history_received_at_not_null1 NOT NULL,
+    attempt_received_at timestamp with time zone,
+    applied_at timestamp with time zone,
+    balance bigint CONSTRAINT certificate_history_balance_not_null1 NOT NULL,
     price bigint,
     total bigint,
+    kafka_offset bigint,
+    kafka_partition integer,
     transactions_paid integer,
-    kind giftcert.event_kind NOT NULL,
-    livemode boolean NOT NULL,
-    deleted boolean NOT NULL,
-    certificate_id text NOT NULL COLLATE pg_catalog."C",
-    event_id text NOT NULL COLLATE pg_catalog."C",
+    kind giftcert.event_kind CONSTRAINT certificate_history_kind_not_null1 NOT NULL,
+    outcome giftcert.attempt_outcome,
+    livemode boolean CONSTRAINT certificate_history_livemode_not_null1 NOT NULL,
+    deleted boolean CONSTRAINT certificate_history_deleted_not_null1 NOT NULL,
+    certificate_id text CONSTRAINT certificate_history_certificate_id_not_null1 NOT NULL COLLATE pg_catalog."C",
+    event_id text CONSTRAINT certificate_history_event_id_not_null1 NOT NULL COLLATE pg_catalog."C",
+    account_id text COLLATE pg_catalog."C",
+    definition_id text COLLATE pg_catalog."C",
     transaction_id text COLLATE pg_catalog."C",
     status text,
     user_id text,
@@ -133,7 +196,10 @@ CREATE TABLE giftcert.certificate_history (
     station_time_zone text,
     station_currency_code text,
     display_currency_code text,
-    doubts text[]
+    doubts text[],
+    kafka_topic text COLLATE pg_catalog."C",
+    attempt_id text COLLATE pg_catalog."C",
+    attempt_key bytea
 );
 
 ALTER TABLE giftcert.certificate_history OWNER TO giftledger_owner;
@@ -144,23 +210,39 @@ COMMENT ON COLUMN giftcert.certificate_history.occurred_at IS 'When it happened:
 
 COMMENT ON COLUMN giftcert.certificate_history.emitted_at IS 'The envelope''s created: when the sender emitted the event.';
 
-COMMENT ON COLUMN giftcert.certificate_history.received_at IS 'When we knew: the earliest arrival of any attempt of the event at the ingress; a rebuild keeps it.';
+COMMENT ON COLUMN giftcert.certificate_history.received_at IS 'When the webhook reached us: the earliest arrival of any record of the event; a rebuild keeps it.';
 
-COMMENT ON COLUMN giftcert.certificate_history.balance IS 'What is left, absolute, in 1/100000 of the currency unit.';
+COMMENT ON COLUMN giftcert.certificate_history.balance IS 'What is left, absolute, as sent, in 1/100000 of the currency unit.';
 
 COMMENT ON COLUMN giftcert.certificate_history.price IS 'What was paid before taxes and fees, in 1/100000 of the currency unit.';
 
 COMMENT ON COLUMN giftcert.certificate_history.total IS 'Price and taxes and fees, in 1/100000 of the currency unit.';
 
-COMMENT ON COLUMN giftcert.certificate_history.transactions_paid IS 'How many transactions the certificate had paid by then.';
+COMMENT ON COLUMN giftcert.certificate_history.transactions_paid IS 'How many transactions the certificate had paid by then; NULL where they are not listed.';
 
 COMMENT ON COLUMN giftcert.certificate_history.station_id IS 'Where the agent had an open shift: the issuing station in a created event, the redeeming one in an updated event.';
+
+COMMENT ON COLUMN giftcert.certificate_history.station_time_zone IS 'As it was sent, whether or not it is a time zone.';
 
 COMMENT ON COLUMN giftcert.certificate_history.station_currency_code IS 'shiftLocation.primaryCurrencyCode, in capitals.';
 
 COMMENT ON COLUMN giftcert.certificate_history.display_currency_code IS 'displayCurrency.isocode, in capitals, where buy and sell are 1, so that it names the base currency.';
 
 COMMENT ON COLUMN giftcert.certificate_history.doubts IS 'What the event says that cannot be true, as "rule what"; NULL where there is nothing of that.';
+
+COMMENT ON COLUMN giftcert.certificate_history.attempt_id IS 'The attempt that brought the event; NULL where an earlier version had pruned it.';
+
+COMMENT ON COLUMN giftcert.certificate_history.attempt_key IS 'The first 16 bytes of the SHA-256 of t or f (livemode) and the attempt id: any string, in a small index.';
+
+CREATE TABLE giftcert.closed_period (
+    account_id text COLLATE pg_catalog."C",
+    month date NOT NULL,
+    CONSTRAINT closed_period_month_check CHECK ((month = date_trunc('month'::text, (month)::timestamp without time zone)))
+);
+
+ALTER TABLE giftcert.closed_period OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.closed_period IS 'The last closed month of each account: lines are booked into later ones.';
 
 CREATE TABLE giftcert.definition (
     occurred_at timestamp with time zone,
@@ -181,6 +263,11 @@ CREATE TABLE giftcert.definition (
     currency_code text,
     data text,
     doubts text[],
+    first_currency_occurred_at timestamp with time zone,
+    first_currency_emitted_at timestamp with time zone,
+    first_currency_kind giftcert.event_kind,
+    first_currency_event_id text COLLATE pg_catalog."C",
+    first_currency_code text,
     CONSTRAINT definition_check CHECK (((deleted_at IS NOT NULL) OR (occurred_at IS NOT NULL)))
 );
 
@@ -198,6 +285,192 @@ COMMENT ON COLUMN giftcert.definition.value IS 'What one gets, in 1/100000 of th
 
 COMMENT ON COLUMN giftcert.definition.doubts IS 'What the description says that cannot be true, as "rule what"; NULL where there is nothing of that.';
 
+COMMENT ON COLUMN giftcert.definition.first_currency_event_id IS 'The event that gave it, beside its place in the order.';
+
+COMMENT ON COLUMN giftcert.definition.first_currency_code IS 'The first currency that it ever gave, in the order of its events: its certificates are in that.';
+
+CREATE TABLE giftcert.exception (
+    occurred_at timestamp with time zone,
+    found_at timestamp with time zone NOT NULL,
+    rule text NOT NULL COLLATE pg_catalog."C",
+    severity text NOT NULL,
+    entity text NOT NULL,
+    livemode boolean NOT NULL,
+    entity_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C",
+    observed text NOT NULL,
+    expected text NOT NULL,
+    CONSTRAINT exception_entity_check CHECK ((entity = ANY (ARRAY['certificate'::text, 'definition'::text, 'station'::text, 'topic'::text]))),
+    CONSTRAINT exception_severity_check CHECK ((severity = ANY (ARRAY['error'::text, 'warning'::text])))
+);
+
+ALTER TABLE giftcert.exception OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.exception IS 'Exceptions that the events of one entity show: found when they are applied, taken back when they no longer hold.';
+
+CREATE TABLE giftcert.exception_acknowledgement (
+    id bigint NOT NULL,
+    acknowledged_at timestamp with time zone DEFAULT now() NOT NULL,
+    livemode boolean,
+    rule text NOT NULL COLLATE pg_catalog."C",
+    entity text NOT NULL,
+    entity_id text NOT NULL COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C",
+    observed text,
+    expected text,
+    acknowledged_by text NOT NULL,
+    because text NOT NULL
+);
+
+ALTER TABLE giftcert.exception_acknowledgement OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.exception_acknowledgement IS 'Insert-only: who understood an exception, and why it may stand. It holds while the exception says the same.';
+
+ALTER TABLE giftcert.exception_acknowledgement ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME giftcert.exception_acknowledgement_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE giftcert.journal (
+    id bigint NOT NULL,
+    booked_at timestamp with time zone NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    change bigint NOT NULL,
+    change_at_consideration bigint NOT NULL,
+    balance bigint NOT NULL,
+    local_day date NOT NULL,
+    posting_day date NOT NULL,
+    period date NOT NULL,
+    movement giftcert.movement NOT NULL,
+    entry smallint NOT NULL,
+    livemode boolean NOT NULL,
+    is_inferred boolean NOT NULL,
+    certificate_id text NOT NULL COLLATE pg_catalog."C",
+    event_id text NOT NULL COLLATE pg_catalog."C",
+    caused_by text NOT NULL COLLATE pg_catalog."C",
+    account_id text COLLATE pg_catalog."C",
+    definition_id text COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
+    issuing_station_id text,
+    station_id text,
+    CONSTRAINT journal_entry_check CHECK ((entry = ANY (ARRAY[1, '-1'::integer])))
+);
+
+ALTER TABLE giftcert.journal OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.journal IS 'Append-only: one line a movement. What turns out otherwise is booked again with the opposite sign, then as it should be.';
+
+COMMENT ON COLUMN giftcert.journal.booked_at IS 'When the books said so: once a transaction.';
+
+COMMENT ON COLUMN giftcert.journal.effective_at IS 'The latest occurred_at of the certificate as far as this event.';
+
+COMMENT ON COLUMN giftcert.journal.change IS 'By how much the balance moved, in 1/100000 of the currency unit; of a line that is taken back, the other way.';
+
+COMMENT ON COLUMN giftcert.journal.change_at_consideration IS 'The same of what was paid for the balance.';
+
+COMMENT ON COLUMN giftcert.journal.balance IS 'What was left after the movement; before it: balance - entry * change.';
+
+COMMENT ON COLUMN giftcert.journal.local_day IS 'The day of the event on the clock of its station, else in REPORTING_TIME_ZONE.';
+
+COMMENT ON COLUMN giftcert.journal.posting_day IS 'The latest local day of the certificate as far as this event.';
+
+COMMENT ON COLUMN giftcert.journal.period IS 'The month that the line is booked into: that of its posting_day, or the first open one of its account.';
+
+COMMENT ON COLUMN giftcert.journal.entry IS '1, or -1 where a line is taken back. Counts sum it.';
+
+COMMENT ON COLUMN giftcert.journal.event_id IS 'The event that moved the balance.';
+
+COMMENT ON COLUMN giftcert.journal.caused_by IS 'What made us book it: the id of an event, task:<id>, migration, rebuild or verify.';
+
+COMMENT ON COLUMN giftcert.journal.station_id IS 'The station of the movement.';
+
+ALTER TABLE giftcert.journal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME giftcert.journal_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE giftcert.journal_total (
+    change numeric NOT NULL,
+    change_at_consideration numeric NOT NULL,
+    negative numeric NOT NULL,
+    entries bigint NOT NULL,
+    certificates bigint NOT NULL,
+    posting_month date NOT NULL,
+    movement giftcert.movement NOT NULL,
+    livemode boolean NOT NULL,
+    account_id text COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
+    issuing_station_id text
+);
+
+ALTER TABLE giftcert.journal_total OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.journal_total IS 'Sums of all lines of the journal whose id is at most journal_totalled.up_to. One worker keeps them.';
+
+COMMENT ON COLUMN giftcert.journal_total.negative IS 'By how much the sum of balances below 0 moved.';
+
+COMMENT ON COLUMN giftcert.journal_total.certificates IS 'How many certificates more had something left.';
+
+CREATE TABLE giftcert.journal_totalled (
+    only_row boolean DEFAULT true NOT NULL,
+    up_to bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT journal_totalled_only_row_check CHECK (only_row)
+);
+
+ALTER TABLE giftcert.journal_totalled OWNER TO giftledger_owner;
+
+CREATE TABLE giftcert.other_attempt (
+    emitted_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    applied_at timestamp with time zone NOT NULL,
+    kafka_offset bigint NOT NULL,
+    kafka_partition integer NOT NULL,
+    outcome giftcert.attempt_outcome NOT NULL,
+    livemode boolean NOT NULL,
+    attempt_key bytea NOT NULL,
+    attempt_id text NOT NULL COLLATE pg_catalog."C",
+    event_id text NOT NULL COLLATE pg_catalog."C",
+    event text NOT NULL COLLATE pg_catalog."C",
+    entity_id text NOT NULL COLLATE pg_catalog."C",
+    topic text NOT NULL COLLATE pg_catalog."C"
+);
+
+ALTER TABLE giftcert.other_attempt OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.other_attempt IS 'Attempts that stand beside no event of a certificate: resends, and those of definitions.';
+
+CREATE TABLE giftcert.rebooking_task (
+    id bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    done_at timestamp with time zone,
+    kind text NOT NULL,
+    livemode boolean,
+    definition_id text COLLATE pg_catalog."C",
+    CONSTRAINT rebooking_task_kind_check CHECK ((kind = ANY (ARRAY['definition'::text, 'setting'::text, 'migration'::text])))
+);
+
+ALTER TABLE giftcert.rebooking_task OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.rebooking_task IS 'Certificates to book again: of a definition whose first currency changed, or all, after a setting or a migration.';
+
+ALTER TABLE giftcert.rebooking_task ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME giftcert.rebooking_task_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE giftcert.reporting_setting (
     only_row boolean DEFAULT true NOT NULL,
     time_zone text DEFAULT 'UTC'::text NOT NULL,
@@ -208,6 +481,32 @@ ALTER TABLE giftcert.reporting_setting OWNER TO giftledger_owner;
 
 COMMENT ON TABLE giftcert.reporting_setting IS 'The setting REPORTING_TIME_ZONE: the local day of events without a station.';
 
+CREATE TABLE giftcert.settled (
+    settled_at timestamp with time zone NOT NULL,
+    newest_emitted_at timestamp with time zone,
+    newest_received_at timestamp with time zone,
+    kafka_partition integer NOT NULL,
+    outcome giftcert.settlement NOT NULL,
+    topic text NOT NULL COLLATE pg_catalog."C",
+    offsets int8multirange NOT NULL
+);
+
+ALTER TABLE giftcert.settled OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.settled IS 'Insert-only: which offsets of a partition each transaction settled; a record that came again may be in several.';
+
+CREATE TABLE giftcert.station_name (
+    occurred_at timestamp with time zone NOT NULL,
+    livemode boolean NOT NULL,
+    station_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    event_id text NOT NULL COLLATE pg_catalog."C"
+);
+
+ALTER TABLE giftcert.station_name OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.station_name IS 'The newest name of each station among the events of the lines that are totalled. Kept with the totals.';
+
 CREATE TABLE giftcert.time_zone (
     name text NOT NULL COLLATE pg_catalog."C"
 );
@@ -216,68 +515,54 @@ ALTER TABLE giftcert.time_zone OWNER TO giftledger_owner;
 
 COMMENT ON TABLE giftcert.time_zone IS 'The time zones that this server knows; any other name is reported, not used.';
 
-CREATE TABLE giftcert.webhook_attempt (
-    emitted_at timestamp with time zone NOT NULL,
-    received_at timestamp with time zone NOT NULL,
-    applied_at timestamp with time zone DEFAULT now() NOT NULL,
-    kafka_offset bigint NOT NULL,
-    kafka_partition integer NOT NULL,
-    outcome giftcert.attempt_outcome NOT NULL,
-    livemode boolean NOT NULL,
-    attempt_id text NOT NULL COLLATE pg_catalog."C",
-    event_id text NOT NULL COLLATE pg_catalog."C",
-    event text NOT NULL COLLATE pg_catalog."C",
-    entity_id text NOT NULL COLLATE pg_catalog."C",
-    topic text NOT NULL COLLATE pg_catalog."C"
-);
+CREATE VIEW giftcert.webhook_attempt AS
+ SELECT certificate_history.emitted_at,
+    certificate_history.attempt_received_at AS received_at,
+    certificate_history.applied_at,
+    certificate_history.kafka_offset,
+    certificate_history.kafka_partition,
+    certificate_history.outcome,
+    certificate_history.livemode,
+    certificate_history.attempt_id,
+    certificate_history.event_id,
+    ('giftcertificate.'::text || certificate_history.kind) AS event,
+    certificate_history.certificate_id AS entity_id,
+    certificate_history.kafka_topic AS topic
+   FROM giftcert.certificate_history
+  WHERE (certificate_history.attempt_id IS NOT NULL)
+UNION ALL
+ SELECT other_attempt.emitted_at,
+    other_attempt.received_at,
+    other_attempt.applied_at,
+    other_attempt.kafka_offset,
+    other_attempt.kafka_partition,
+    other_attempt.outcome,
+    other_attempt.livemode,
+    other_attempt.attempt_id,
+    other_attempt.event_id,
+    other_attempt.event,
+    other_attempt.entity_id,
+    other_attempt.topic
+   FROM giftcert.other_attempt;
 
-ALTER TABLE giftcert.webhook_attempt OWNER TO giftledger_owner;
+ALTER VIEW giftcert.webhook_attempt OWNER TO giftledger_owner;
 
-COMMENT ON TABLE giftcert.webhook_attempt IS 'The ledger: one row an applied delivery attempt. What is here has been applied and changes nothing again.';
-
-COMMENT ON COLUMN giftcert.webhook_attempt.emitted_at IS 'The envelope''s created: when the sender emitted the event.';
+COMMENT ON VIEW giftcert.webhook_attempt IS 'The ledger: one row an applied delivery attempt. What is here has been applied and changes nothing again.';
 
 COMMENT ON COLUMN giftcert.webhook_attempt.received_at IS 'When the ingress received the attempt.';
 
-COMMENT ON COLUMN giftcert.webhook_attempt.applied_at IS 'When the transaction that applied the attempt began.';
+COMMENT ON COLUMN giftcert.webhook_attempt.applied_at IS 'When the transaction that applied the attempt booked it.';
 
 COMMENT ON COLUMN giftcert.webhook_attempt.outcome IS 'applied: newer than the state it met; stale: older than that, entered only the history; resend: its event was known from another attempt.';
 
-CREATE TABLE reporting_internal.certificate_digest (
-    began_at timestamp with time zone NOT NULL,
-    updated_at timestamp with time zone NOT NULL,
-    created_at timestamp with time zone,
-    purchased_at timestamp with time zone,
-    purchase_emitted_at timestamp with time zone,
-    balance bigint NOT NULL,
-    face_value bigint,
-    price bigint,
-    total bigint,
-    livemode boolean NOT NULL,
-    deleted boolean NOT NULL,
-    certificate_id text NOT NULL COLLATE pg_catalog."C",
-    account_id text COLLATE pg_catalog."C",
-    definition_id text COLLATE pg_catalog."C",
-    station_currency_code text,
-    display_currency_code text,
-    customer_number text,
-    station_id text,
-    station_time_zone text,
-    station_name text,
-    agency_id text,
-    purchase_event_id text COLLATE pg_catalog."C",
-    purchase_transactions_paid integer
-)
-WITH (fillfactor='80');
-
-ALTER TABLE reporting_internal.certificate_digest OWNER TO giftledger_owner;
-
-COMMENT ON TABLE reporting_internal.certificate_digest IS 'One row a certificate: of its newest event and of its purchase, the first created event, what reports need most.';
-
-COMMENT ON COLUMN reporting_internal.certificate_digest.began_at IS 'When the first of its events happened.';
-
 ALTER TABLE ONLY giftcert.account_currency
     ADD CONSTRAINT account_currency_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY giftcert.certificate_document
+    ADD CONSTRAINT certificate_document_pkey PRIMARY KEY (certificate_id, livemode);
+
+ALTER TABLE ONLY giftcert.certificate_history
+    ADD CONSTRAINT certificate_history_attempt UNIQUE (attempt_key);
 
 ALTER TABLE ONLY giftcert.certificate_history
     ADD CONSTRAINT certificate_history_pkey PRIMARY KEY (certificate_id, livemode, event_id);
@@ -285,8 +570,23 @@ ALTER TABLE ONLY giftcert.certificate_history
 ALTER TABLE ONLY giftcert.certificate
     ADD CONSTRAINT certificate_pkey PRIMARY KEY (certificate_id, livemode);
 
+ALTER TABLE ONLY giftcert.closed_period
+    ADD CONSTRAINT closed_period_account_id_key UNIQUE NULLS NOT DISTINCT (account_id);
+
 ALTER TABLE ONLY giftcert.definition
     ADD CONSTRAINT definition_pkey PRIMARY KEY (definition_id, livemode);
+
+ALTER TABLE ONLY giftcert.exception_acknowledgement
+    ADD CONSTRAINT exception_acknowledgement_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY giftcert.journal_totalled
+    ADD CONSTRAINT journal_totalled_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY giftcert.other_attempt
+    ADD CONSTRAINT other_attempt_pkey PRIMARY KEY (attempt_key);
+
+ALTER TABLE ONLY giftcert.rebooking_task
+    ADD CONSTRAINT rebooking_task_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY giftcert.reporting_setting
     ADD CONSTRAINT reporting_setting_pkey PRIMARY KEY (only_row);
@@ -294,13 +594,23 @@ ALTER TABLE ONLY giftcert.reporting_setting
 ALTER TABLE ONLY giftcert.time_zone
     ADD CONSTRAINT time_zone_pkey PRIMARY KEY (name);
 
-ALTER TABLE ONLY giftcert.webhook_attempt
-    ADD CONSTRAINT webhook_attempt_pkey PRIMARY KEY (attempt_id, livemode);
+CREATE INDEX exception_acknowledgement_entity ON giftcert.exception_acknowledgement USING hash (entity_id);
 
-ALTER TABLE ONLY reporting_internal.certificate_digest
-    ADD CONSTRAINT certificate_digest_pkey PRIMARY KEY (certificate_id, livemode);
+CREATE INDEX exception_entity ON giftcert.exception USING hash (entity_id);
 
-CREATE UNIQUE INDEX webhook_attempt_definition_event ON giftcert.webhook_attempt USING btree (entity_id, event_id, livemode) WHERE ((event ~~ 'giftcertificates.%'::text) AND (outcome <> 'resend'::giftcert.attempt_outcome));
+CREATE INDEX journal_booked_at ON giftcert.journal USING brin (booked_at) WITH (autosummarize='on');
+
+CREATE INDEX journal_certificate ON giftcert.journal USING hash (certificate_id);
+
+CREATE INDEX journal_id ON giftcert.journal USING brin (id) WITH (autosummarize='on');
+
+CREATE INDEX journal_posting_day ON giftcert.journal USING brin (posting_day) WITH (autosummarize='on');
+
+CREATE UNIQUE INDEX other_attempt_definition_event ON giftcert.other_attempt USING btree (entity_id, event_id, livemode) WHERE ((event ~~ 'giftcertificates.%'::text) AND (outcome <> 'resend'::giftcert.attempt_outcome));
+
+CREATE INDEX rebooking_task_open ON giftcert.rebooking_task USING btree (id) WHERE (done_at IS NULL);
+
+CREATE INDEX settled_settled_at ON giftcert.settled USING brin (settled_at) WITH (autosummarize='on');
 
 GRANT USAGE ON SCHEMA giftcert TO giftledger_writer;
 
@@ -312,12 +622,36 @@ GRANT SELECT ON TABLE giftcert.account_currency TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.certificate TO giftledger_writer;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.certificate_document TO giftledger_writer;
+
 GRANT SELECT,INSERT ON TABLE giftcert.certificate_history TO giftledger_writer;
 
 GRANT UPDATE(received_at) ON TABLE giftcert.certificate_history TO giftledger_writer;
 
+GRANT SELECT ON TABLE giftcert.closed_period TO giftledger_writer;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.definition TO giftledger_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.exception TO giftledger_writer;
+
+GRANT SELECT,INSERT ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT SELECT,INSERT ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT SELECT ON SEQUENCE giftcert.journal_id_seq TO giftledger_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.journal_total TO giftledger_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.journal_totalled TO giftledger_writer;
+
+GRANT SELECT,INSERT,DELETE ON TABLE giftcert.other_attempt TO giftledger_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.rebooking_task TO giftledger_writer;
 
 GRANT SELECT ON TABLE giftcert.reporting_setting TO giftledger_writer;
 
-GRANT SELECT,INSERT,DELETE ON TABLE giftcert.webhook_attempt TO giftledger_writer;
+GRANT SELECT,INSERT ON TABLE giftcert.settled TO giftledger_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.station_name TO giftledger_writer;
+
+GRANT SELECT ON TABLE giftcert.webhook_attempt TO giftledger_writer;

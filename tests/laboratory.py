@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Coroutine, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
+from consumer.books.rebooking import run_tasks
 from consumer.common.errors import Verdict, database_verdict
 from consumer.common.settings import load
 from consumer.postgres.database import Connection, Pool, pool
@@ -14,11 +17,14 @@ from schemas.events import Event
 from tests.applying import CONVERGING, tables
 from tests.builders import event
 from tests.reference import Delivery, Row
+from tests.reference_books import AMOUNTS, GROUPS
 
 T = TypeVar("T")
 
 Batch = Sequence[Delivery]
 
+LEDGER = ("other_attempt", "settled")
+BOOKS = ("journal", "exception", "rebooking_task")
 # Each race that a batch loses was won by another one: a few tries are enough for a few workers.
 MOST_TRIES = 50
 
@@ -41,17 +47,34 @@ class Laboratory:
 
     async def empty(self) -> None:
         self.histories += 1
-        for table in ("webhook_attempt", *CONVERGING):
+        for table in (*LEDGER, *CONVERGING, *BOOKS):
             await self.connections.execute(f"TRUNCATE {table}")
 
-    async def applied_by_workers(self, shares: Sequence[Sequence[Batch]]) -> dict[str, list[Row]]:
+    async def applied_by_workers(self, shares: Sequence[Sequence[Batch]]) -> dict[str, Any]:
         """Start from nothing, let each worker apply its share of batches at the same time, and read the tables."""
         await self.empty()
         await asyncio.gather(*(self.work(share) for share in shares))
         return await self.read()
 
-    async def read(self) -> dict[str, list[Row]]:
-        return await comparable(self.connections)
+    async def read(self) -> dict[str, Any]:
+        """Read the tables and the lines that stand, when what is known later has been booked again."""
+        await run_tasks(self.connections)
+        return await comparable(self.connections) | {"journal": await self.journal()}
+
+    async def journal(self, known_at: datetime | None = None) -> Counter[tuple[Any, ...]]:
+        """Read the lines that stand, or stood then: what sums to nothing is left out."""
+        groups, sums = ", ".join(GROUPS), ", ".join(f"sum({amount})" for amount in AMOUNTS)
+        rows = await self.connections.fetch(
+            f"SELECT {groups}, {sums} FROM journal"  # noqa: S608 - names of ours
+            " WHERE booked_at <= coalesce($1::timestamptz, 'infinity')"
+            f" GROUP BY {groups} HAVING sum(entry) <> 0 OR sum(change) <> 0 OR sum(change_at_consideration) <> 0",
+            known_at,
+        )
+        lines: Counter[tuple[Any, ...]] = Counter()
+        for *group, entries, change, paid in rows:
+            assert entries > 0, f"taken back more often than booked: {group}"
+            lines[(*group, int(change) // entries, int(paid) // entries)] += entries
+        return lines
 
     async def ledger(self) -> list[tuple[Any, ...]]:
         """Read which attempts stand in the ledger, and whether as their event's first."""
@@ -83,7 +106,8 @@ class Laboratory:
         async with self.connections.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
-            await write(connection, events, fold(events, await look_up(connection, events)))
+            known = await look_up(connection, events)
+            await write(connection, events, fold(events, known), known)
             await transaction.rollback()
 
 

@@ -25,6 +25,10 @@ class Fatal(Exception):
     """The process cannot go on; the message says why and what to do about it."""
 
 
+class Raced(Exception):
+    """Another worker booked what ours was read from: look again."""
+
+
 class Unavailable(Exception):
     """Kafka did not acknowledge in time; it may still do so later."""
 
@@ -86,14 +90,17 @@ _PERMANENT_CLASSES = {
 # OSError and TimeoutError: the way to the server.
 THE_WAY_THERE = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # Another worker applied the same attempt or event between our look and our write: look again.
-_RACES = {"webhook_attempt_pkey", "webhook_attempt_definition_event", "certificate_history_pkey"}
+_RACES = {
+    *("other_attempt_pkey", "other_attempt_definition_event"),
+    *("certificate_history_pkey", "certificate_history_attempt", "certificate_pkey"),
+}
 
 
 def database_verdict(error: BaseException) -> Verdict:
     """Judge what the database, or the way to it, said about a transaction."""
     if isinstance(error, asyncpg.PostgresError):
         return _sqlstate_verdict(error)
-    if isinstance(error, THE_WAY_THERE):
+    if isinstance(error, (Raced, *THE_WAY_THERE)):
         return Verdict.TRANSIENT
     # By itself each record shows whether it is the one that our code cannot take.
     return Verdict.PERMANENT if isinstance(error, CodeError) else Verdict.UNKNOWN

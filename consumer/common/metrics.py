@@ -108,15 +108,19 @@ db_pool_connections = Gauge(
     "giftcert_db_pool_connections", "Connections of the pool: open, and idle among them.", ["state"]
 )
 
+journal_corrections = Counter(
+    "giftcert_journal_corrections", "Lines of the journal that were taken back, by what caused it.", ["cause"]
+)
 rollforward_difference = Gauge(
     "giftcert_rollforward_difference",
-    "What the daily roll-forward of live traffic is out of balance by, in currency units: must be 0. What is no "
-    "currency code stands under other. From one worker.",
+    "By how much live certificates and the journal differ, in currency units: must be 0. "
+    "What is no currency code stands under other. From one worker.",
     ["currency"],
 )
 data_quality_exceptions = Gauge(
     "giftcert_data_quality_exceptions",
-    "Rows of reporting.data_quality_exceptions, counted every quarter of an hour. From one worker.",
+    "Rows of reporting.data_quality_exceptions that nobody has acknowledged, counted every quarter of an hour. "
+    "From one worker.",
     ["rule"],
 )
 
@@ -133,7 +137,7 @@ _OF_WORKER = (
     *(retries, dead_letters, dead_letters_window),
     *(consumer_lag, consumer_deferred, consumer_assigned_partitions, consumer_rebalances, consumer_log_breaks),
     *(consumer_last_poll, projection_last_applied, db_transaction_duration, db_pool_connections),
-    *(rollforward_difference, data_quality_exceptions),
+    *(journal_corrections, rollforward_difference, data_quality_exceptions),
 )
 
 

@@ -1,8 +1,8 @@
-"""Prune: take old attempts out of the ledger, in small transactions.
+"""Prune: take old resends out of the ledger, in small transactions.
 
 Safe, because the ledger is not the only memory: an attempt that comes again after it was pruned is recognised by its
-event (certificates in certificate_history, definitions in ledger rows that are never pruned) and is a resend, which
-changes nothing. Not wanted where an auditor asks which attempt brought an event: that is only in the ledger.
+event (certificates in certificate_history, definitions in rows that are never pruned) and is a resend, which changes
+nothing. The attempt that brought an event of a certificate stands beside it, and stays.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -18,14 +18,14 @@ PAGES = 256
 
 
 async def prune(settings: Settings, older_than: timedelta) -> int:
-    """Delete attempts that were received longer ago than ``older_than``; give their number."""
+    """Delete resends that were received longer ago than ``older_than``; give their number."""
     before = datetime.now(UTC) - older_than
     connection = await connect(settings)
     try:
         if missing := await unmet_schema(connection):
             raise Fatal(f"Postgres: {missing}")
         pages = await connection.fetchval(
-            "SELECT pg_relation_size('webhook_attempt') / current_setting('block_size')::bigint"
+            "SELECT pg_relation_size('other_attempt') / current_setting('block_size')::bigint"
         )
         pruned = 0
         with progress("pruning (pages)", pages) as advance:

@@ -1,9 +1,11 @@
 """Rebuild: make the tables anew from the topics, beside the worker, and swap them in when they agree.
 
-1. A shadow of the four tables is filled from the beginning of the topics, while the worker goes on.
+1. A shadow of the facts is filled from the beginning of the topics, while the worker goes on.
 2. Shadow and live are compared as they are; what differs may only be on its way.
 3. With the live tables locked, the last records are applied to both, what differed is compared again, and the shadow
    takes the tables' place, in one transaction. Its lock is the only time that the worker waits.
+
+Facts are made anew, books never: where the new facts say otherwise, the difference is booked in that transaction.
 """
 
 import time
@@ -14,6 +16,8 @@ from datetime import datetime
 import asyncpg
 from msgspec import Struct
 
+from consumer.books.rebooking import FIRST, PAGE, rebook
+from consumer.common import metrics
 from consumer.common.errors import Fatal
 from consumer.common.progress import progress
 from consumer.common.settings import Settings
@@ -26,7 +30,7 @@ from consumer.worker.decode import decoded
 from schemas.events import Event, Outcome
 from schemas.registry import FAMILIES
 
-TABLES = ("webhook_attempt", "certificate", "certificate_history", "definition")
+TABLES = ("other_attempt", "certificate", "certificate_document", "certificate_history", "definition")
 SHADOW, OLD = "giftcert_shadow", "giftcert_old"
 # So few records may be left for the time of the lock.
 NEARLY_THERE = 1000
@@ -91,6 +95,7 @@ class _Rebuild:
     async def run(self, *, partial: bool, accept_differences: bool) -> Rebuilt:
         await self._refuse_unless_whole(partial=partial)
         await self._read([SHADOW])
+        await self._restate()
         compared_at = await self.connection.fetchval("SELECT clock_timestamp()")
         suspects = {difference.entity_id for difference in await self._differences(None)}
         while await self._read([SHADOW]) > NEARLY_THERE:
@@ -131,10 +136,28 @@ class _Rebuild:
         async def once(part: Sequence[Event]) -> Sequence[Outcome]:
             # Under the lock all batches are one transaction, and only its end would empty the staging tables.
             await empty_staging(self.connection)
-            return await apply(self.connection, part)
+            return await apply(self.connection, part, facts_only=schema == SHADOW)
 
         outcomes = await bisect(events, once, lambda *_: None)
         return sum(isinstance(outcome, Exception) for outcome in outcomes)
+
+    async def _restate(self) -> None:
+        """Bring the shadow's certificates up to definitions that came behind them: it has no tasks."""
+        await self.connection.execute(f"SET search_path TO {SHADOW}")
+        while rows := await self.connection.fetch(statement("books/stale"), *FIRST, PAGE):
+            async with self.connection.transaction():
+                await self.connection.execute(statement("books/enter"))
+                await empty_staging(self.connection)
+                await rebook(self.connection, [(row[0], row[1]) for row in rows], "rebuild", facts_only=True)
+
+    async def _book(self, differences: Sequence[Difference]) -> None:
+        """Book what the new facts say otherwise, in the transaction that swaps them in."""
+        await self.connection.execute(f"SET search_path TO {SCHEMA}")
+        keys = sorted({(one.entity_id, one.livemode) for one in differences if one.table.startswith("certificate")})
+        for start in range(0, len(keys), PAGE):
+            await empty_staging(self.connection)
+            taken_back = await rebook(self.connection, keys[start : start + PAGE], "rebuild")
+            metrics.journal_corrections.labels("rebuild").inc(taken_back)
 
     async def _differences(self, entity_ids: Collection[str] | None) -> list[Difference]:
         rows = await self.connection.fetch(
@@ -150,6 +173,7 @@ class _Rebuild:
             await self._lock()
             locked_at = time.monotonic()
             await self._read([SCHEMA, SHADOW], suspects)
+            await self._restate()
             missing = await self.connection.fetchval(statement("rebuild/missing_attempts"), compared_at)
             if missing:
                 raise Fatal(f"{missing} attempts that the worker applied are not in the topics: nothing was swapped")
@@ -157,6 +181,7 @@ class _Rebuild:
             swapped = accept_differences or not differences
             if swapped:
                 await self.connection.execute(statement("rebuild/swap"))
+                await self._book(differences)
                 await reporting.install(self.connection)
                 await transaction.commit()
         finally:
@@ -165,6 +190,7 @@ class _Rebuild:
         return Rebuilt(self.records, self.refused, differences, swapped, time.monotonic() - locked_at)
 
     async def _lock(self) -> None:
+        await self.connection.execute(statement("books/enter"))
         await self.connection.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
         try:
             await self.connection.execute(f"LOCK TABLE {', '.join(f'{SCHEMA}.{table}' for table in TABLES)}")
@@ -205,4 +231,9 @@ async def _holds_tables(connection: Connection, schema: str) -> bool:
 
 
 async def _drop_tables(connection: Connection, schema: str) -> None:
-    await connection.execute(f"DROP TABLE IF EXISTS {', '.join(f'{schema}.{table}' for table in TABLES)}")
+    """Drop all tables of a schema, also those of an earlier version."""
+    if tables := [row[0] for row in await connection.fetch(_TABLES_OF, schema)]:
+        await connection.execute(f"DROP TABLE {', '.join(tables)}")
+
+
+_TABLES_OF = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = $1"

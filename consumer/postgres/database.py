@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, TypeAlias
 
@@ -19,6 +20,8 @@ SCHEMA = "giftcert"
 # The role that owns all tables and reports; whoever migrates or rebuilds is a member, and acts as it.
 OWNER = "giftledger_owner"
 CLOSE_SECONDS = 2.0
+# What a worker calls itself. `migrate` looks for those of other versions, the first of which had no number.
+APPLICATION = f"giftledger {version('giftledger')}"
 
 # PgBouncer in transaction mode, and poolers like it, give each transaction whatever session is free.
 SHARED = Diagnosis(
@@ -69,7 +72,7 @@ def pool(settings: Settings, *, size: int = 6) -> Pool:
 
 def reach(settings: Settings) -> dict[str, Any]:
     """Say where Postgres is. Of several hosts it is the one that takes writes, unless the URL says otherwise."""
-    where: dict[str, Any] = {"dsn": settings.database, "server_settings": {"application_name": "giftledger"}}
+    where: dict[str, Any] = {"dsn": settings.database, "server_settings": {"application_name": APPLICATION}}
     if "," in settings.database_servers and "target_session_attrs" not in settings.database:
         where["target_session_attrs"] = "read-write"
     return where

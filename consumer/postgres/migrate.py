@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Awaitable, Callable
 from importlib.resources import as_file, files
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -13,25 +14,31 @@ import asyncpg
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres import figure_settings, reporting
-from consumer.postgres.database import OWNER, Connection, connect, statement
+from consumer.postgres.database import APPLICATION, OWNER, Connection, connect, statement
 
 _TABLE_OF_MIGRATIONS = "giftcert.schema_migration"
 
 
-async def migrate(settings: Settings) -> list[str]:
-    """Apply the missing migrations, write the settings that decide figures, (re)create the reports.
+async def migrate(settings: Settings, begin_books: Callable[[Connection], Awaitable[None]] | None = None) -> list[str]:
+    """Apply the missing migrations, write the settings that decide figures, begin the books, (re)create the reports.
 
     Gives what an operator should know: each setting that changed, and what is left to grant. Raises Fatal before
-    anything is changed where this user may not migrate, and with dbmate's own words where a migration fails.
+    anything is changed where this user may not migrate, or workers are connected that a missing migration would take
+    the tables from, and with dbmate's own words where a migration fails.
     """
     connection = await connect(settings)  # first: it names the setting that is wrong, dbmate does not
     try:
         await _rehearse(connection)
+        await _refuse_beside_other_versions(connection)
         await figure_settings.require_known_zone(connection, settings)
         dbmate(_one_host(settings.database, _address(connection)), "migrate")
         async with connection.transaction():
             await connection.execute(f"SET LOCAL ROLE {OWNER}")
             changes = await figure_settings.write(connection, settings)
+        if begin_books:
+            await begin_books(connection)
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL ROLE {OWNER}")
             await reporting.install(connection)
         return changes + await _left_to_grant(connection)
     finally:
@@ -55,6 +62,23 @@ async def _left_to_grant(connection: Connection) -> list[str]:
     if await connection.fetchval("SELECT pg_has_role('giftledger_writer', 'giftledger_reporting', 'USAGE')"):
         return []
     return ["Two metrics will be missing. As whoever made the roles: GRANT giftledger_reporting TO giftledger_writer."]
+
+
+async def _refuse_beside_other_versions(connection: Connection) -> None:
+    """Look for workers of other versions, if a migration is missing. Raises Fatal, naming them."""
+    if not await connection.fetchval(f"SELECT to_regclass('{_TABLE_OF_MIGRATIONS}') IS NOT NULL"):
+        return
+    applied = {row["version"] for row in await connection.fetch(f"SELECT version FROM {_TABLE_OF_MIGRATIONS}")}  # noqa: S608 - ours
+    known = {file.name.partition("_")[0] for file in (files("sql") / "migrations").iterdir()}
+    if known <= applied:
+        return
+    others = await connection.fetch(statement("migrate/other_versions"), APPLICATION)
+    if others:
+        named = ", ".join(f"{row['application_name']} (process {row['pid']}, user {row['usename']})" for row in others)
+        raise Fatal(
+            f"Workers of another version are connected: {named}. What they write would be lost, or refused. Stop them, "
+            "migrate, and start the new version; meanwhile the ingress takes webhooks, and Kafka keeps them."
+        )
 
 
 def dbmate(database_url: str, *command: str) -> None:

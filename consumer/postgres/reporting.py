@@ -28,7 +28,6 @@ async def install(connection: Connection) -> None:
         await connection.execute(f"SET LOCAL ROLE {OWNER}")
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('giftledger reports'))")
         await connection.execute(_step("time_zones"))
-        await connection.execute(_step("digests"))
         try:
             async with connection.transaction():
                 await _create(connection)

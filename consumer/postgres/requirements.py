@@ -14,10 +14,20 @@ from consumer.postgres.figure_settings import disagreement, standing
 
 # What the worker's statements do with each table.
 RIGHTS = {
-    "webhook_attempt": ("SELECT", "INSERT", "DELETE"),
+    "other_attempt": ("SELECT", "INSERT", "DELETE"),
     "certificate": ("SELECT", "INSERT", "UPDATE"),
+    "certificate_document": ("SELECT", "INSERT", "UPDATE"),
     "certificate_history": ("SELECT", "INSERT"),
     "definition": ("SELECT", "INSERT", "UPDATE"),
+    "journal": ("SELECT", "INSERT"),
+    "journal_total": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "journal_totalled": ("SELECT", "UPDATE"),
+    "station_name": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "settled": ("SELECT", "INSERT"),
+    "closed_period": ("SELECT",),
+    "rebooking_task": ("SELECT", "INSERT", "UPDATE"),
+    "exception": ("SELECT", "INSERT", "DELETE"),
+    "exception_acknowledgement": ("SELECT", "INSERT"),
     "account_currency": ("SELECT",),
     "reporting_setting": ("SELECT",),
 }

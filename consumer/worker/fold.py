@@ -7,32 +7,36 @@ written meanwhile.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from schemas.events import Changes, Entity, Event, Head, Kind, Known, OrderKey, Outcome, Projection
+from schemas.events import Brought, Changes, Entity, Event, Head, Kind, Known, OrderKey, Outcome, Projection
 
 NOTHING_KNOWN = Known()
 
 
 def fold(events: Sequence[Event], known: Known = NOTHING_KNOWN) -> Changes:
     """Fold a batch, in its order, onto what the database knows of its attempts, events and entities."""
-    attempts, known_events, heads = set(known.attempts), set(known.events), dict(known.heads)
+    attempts, arrivals, heads = dict(known.attempts), dict(known.events), dict(known.heads)
     newest: dict[Entity, Event] = {}
-    changes = Changes(outcomes=[], entered=[], resent=[], projections={})
+    changes = Changes(outcomes=[], entered=[], earlier=[], reused=[], projections={})
     touched: dict[Entity, None] = {}
 
     for event in events:
-        attempt = (event.attempt_id, event.entity.livemode)
+        attempt, identity = (event.attempt_id, event.entity.livemode), (event.entity, event.order.event_id)
         if attempt in attempts:
             changes.outcomes.append(Outcome.DUPLICATE)
+            if attempts[attempt] == brought(event):
+                _note_arrival(event, arrivals, changes)
+            elif identity not in arrivals:
+                changes.reused.append(event)
             continue
-        attempts.add(attempt)
+        attempts[attempt] = brought(event)
 
-        identity = (event.entity, event.order.event_id)
-        if identity in known_events:
+        if identity in arrivals:
             changes.outcomes.append(Outcome.RESEND)
-            changes.resent.append(event)
+            _note_arrival(event, arrivals, changes)
             continue
-        known_events.add(identity)
+        arrivals[identity] = event.received_at
         changes.entered.append(event)
 
         before = heads.get(event.entity, Head())
@@ -50,14 +54,28 @@ def fold(events: Sequence[Event], known: Known = NOTHING_KNOWN) -> Changes:
     return changes
 
 
+def brought(event: Event) -> Brought:
+    """Say which event an attempt brings."""
+    return Brought(event.entity.family.name, event.entity.id, event.order.event_id)
+
+
+def _note_arrival(event: Event, arrivals: dict[tuple[Entity, str], datetime | None], changes: Changes) -> None:
+    """Keep an arrival that is earlier than all that are known of the same event."""
+    identity = (event.entity, event.order.event_id)
+    known = arrivals.get(identity)
+    if known is not None and event.received_at < known:
+        arrivals[identity] = event.received_at
+        changes.earlier.append(event)
+
+
 def advance(head: Head, event: Event) -> Head:
     """Merge one event: the description that counts stays, the earlier delete stays."""
-    newest, deleted_at = head
+    newest, deleted_at, standing = head
     if event.snapshot is not None and (newest is None or _supersedes(event, newest)):
         newest = event.order
     if event.deleted_at is not None and (deleted_at is None or event.deleted_at < deleted_at):
         deleted_at = event.deleted_at
-    return Head(newest, deleted_at)
+    return Head(newest, deleted_at, standing)
 
 
 def _supersedes(event: Event, newest: OrderKey) -> bool:

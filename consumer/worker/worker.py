@@ -27,7 +27,9 @@ from consumer.kafka.taking import Room
 from consumer.kafka.topics import NEEDED_BY_WORKER
 from consumer.postgres.database import Connection, Pool
 from consumer.worker.apply import apply
+from consumer.worker.attempts import settle_dead_letters
 from consumer.worker.bisect import bisect
+from consumer.worker.bookkeeping import keep_books
 from consumer.worker.connecting import connected, reached, watch_requirements
 from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters, Refusal
 from consumer.worker.decode import Decoded, decoded
@@ -113,6 +115,7 @@ class Worker:
         settled = [one for one in done if not isinstance(one.result, RowLocked)] if locked else done
         if letters := _dead_letters(settled):
             await self.retry.run("dead_letter", lambda: self.dead_letters.publish(letters))
+            await self.retry.run("settle", lambda: settle_dead_letters(self.pool, [one.record for one in letters]))
         self.group.done(records, [one.record for one in locked])
         self.deferred.defer(locked)
         self.report(settled, time.monotonic() - started)
@@ -157,7 +160,9 @@ class Worker:
         try:
             results = await bisect([one.event for one in deferred], self._whole, self._refused)
             done = [Done(*one, result) for one, result in zip(deferred, results, strict=True)]
-            await self.dead_letters.publish(_dead_letters(done))
+            letters = _dead_letters(done)
+            await self.dead_letters.publish(letters)
+            await settle_dead_letters(self.pool, [one.record for one in letters])
         except (StillLocked, Unavailable):
             return False
         except Exception as error:
@@ -263,6 +268,7 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
             watch(group, worker.retry, connections, settings.worker_stall_seconds),
             watch_topics(group, topics),
             watch_requirements(settings, connections, life),
+            keep_books(connections, lambda: first in group.consumer.assignment()),
             watch_reports(connections, lambda: first in group.consumer.assignment(), lambda: group.behind),
         )
     finally:

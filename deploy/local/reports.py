@@ -53,13 +53,13 @@ REPORTS = (
         "certificate_activity",
         "movement, change, balance_after AS balance, currency, station_name AS station, local_day",
         where=f"WHERE certificate_id = '{CERTIFICATE_ID}'",
-        order="position",
+        order="position, line",
     ),
     Report(
         "liability_rollforward_monthly",
-        "currency, sum(opening) AS opening, sum(issued) AS issued, sum(adjusted_up) AS adjusted_up, "
-        "sum(redeemed) AS redeemed, sum(adjusted_down) AS adjusted_down, sum(voided) AS voided, "
-        "sum(closing) AS closing, sum(difference) AS difference",
+        "currency, sum(opening) AS opening, sum(issued) AS issued, sum(first_seen) AS first_seen, "
+        "sum(adjusted_up) AS adjusted_up, sum(redeemed) AS redeemed, sum(adjusted_down) AS adjusted_down, "
+        "sum(voided) AS voided, sum(closing) AS closing, sum(difference) AS difference",
         where="WHERE month = (SELECT max(month) FROM reporting.liability_rollforward_monthly) GROUP BY currency",
         order="1",
         heading="currency",

@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW {schema}.cohort_redemption AS
 WITH cohort AS (
     SELECT
-        date_trunc('month', local_day::timestamp)::date AS cohort_month,
+        date_trunc('month', purchase_day::timestamp)::date AS cohort_month,
         account_id,
         currency,
         count(*) AS certificates,
@@ -13,24 +13,28 @@ WITH cohort AS (
 
 redemptions AS (
     SELECT
-        date_trunc('month', sale.local_day::timestamp)::date AS cohort_month,
-        sale.account_id,
-        sale.currency,
-        date_trunc('month', redemption.posting_day::timestamp)::date AS month,
-        sum(redemption.redeemed) AS redeemed
-    FROM reporting_internal.redemption
-    JOIN reporting_internal.sale USING (certificate_id, livemode)
-    WHERE redemption.livemode = {livemode}
-    GROUP BY cohort_month, sale.account_id, sale.currency, month
+        date_trunc('month', purchase_day::timestamp)::date AS cohort_month,
+        account_id,
+        currency,
+        date_trunc('month', posting_day::timestamp)::date AS month,
+        sum(redeemed) AS redeemed
+    -- By day first: there are many lines, and few days.
+    FROM (
+        SELECT sale.purchase_day, sale.account_id, sale.currency, redemption.posting_day, sum(redemption.redeemed) AS redeemed
+        FROM reporting_internal.redemption
+        JOIN reporting_internal.sale USING (certificate_id)
+        WHERE redemption.livemode = {livemode} AND sale.livemode = {livemode}
+        GROUP BY sale.purchase_day, sale.account_id, sale.currency, redemption.posting_day
+    ) AS by_day
+    GROUP BY cohort_month, account_id, currency, month
 ),
 
--- Every month of a cohort to the present one, also those in which nothing was redeemed.
+-- Every month of a cohort to the latest of the books, also those in which nothing was redeemed.
 months AS (
     SELECT cohort.*, month::date AS month
     FROM cohort
-    CROSS JOIN reporting_internal.today
-    CROSS JOIN LATERAL
-        generate_series(cohort.cohort_month::timestamp, today.day::timestamp, interval '1 month') AS month
+    CROSS JOIN reporting_internal.latest_posting_day({livemode}, NULL) AS latest
+    CROSS JOIN LATERAL generate_series(cohort.cohort_month::timestamp, latest::timestamp, interval '1 month') AS month
 )
 
 SELECT
@@ -43,9 +47,9 @@ SELECT
         + extract(month FROM months.month) - extract(month FROM months.cohort_month)
     )::integer AS months_since_purchase,
     months.certificates AS certificates_issued,
-    (months.face_value * 0.00001)::numeric(20, 5) AS face_value,
-    (coalesce(redemptions.redeemed, 0) * 0.00001)::numeric(20, 5) AS redeemed,
-    (coalesce(sum(redemptions.redeemed) OVER so_far, 0) * 0.00001)::numeric(20, 5) AS redeemed_so_far,
+    months.face_value * 0.00001 AS face_value,
+    coalesce(redemptions.redeemed, 0) * 0.00001 AS redeemed,
+    coalesce(sum(redemptions.redeemed) OVER so_far, 0) * 0.00001 AS redeemed_so_far,
     round(coalesce(sum(redemptions.redeemed) OVER so_far, 0) / nullif(months.face_value, 0), 5) AS redemption_rate
 FROM months
 LEFT JOIN redemptions
@@ -59,11 +63,17 @@ WINDOW so_far AS (
 );
 
 COMMENT ON VIEW {schema}.cohort_redemption IS
-'Grain: one row a month of purchase, account, currency and month since, to the present month.
+'Grain: one row a month of purchase, account, currency and month since, to the latest month of the books.
 Reader: finance and marketing: how fast, and how much of, what was sold comes back.
 Definition: certificates whose purchase is known, by the local month of their purchase; redemptions by the month of their posting day.';
 COMMENT ON COLUMN {schema}.cohort_redemption.cohort_month IS 'The first day of the month of purchase.';
 COMMENT ON COLUMN {schema}.cohort_redemption.month IS 'The first day of the month of redemption.';
 COMMENT ON COLUMN {schema}.cohort_redemption.months_since_purchase IS 'Months between the two; 0 is the month of purchase.';
-COMMENT ON COLUMN {schema}.cohort_redemption.face_value IS 'The face values of the cohort, the same in each of its rows: do not sum.';
-COMMENT ON COLUMN {schema}.cohort_redemption.redemption_rate IS 'Redeemed so far ÷ face value; 0.25 is 25 %.';
+COMMENT ON COLUMN {schema}.cohort_redemption.certificates_issued IS
+'How many certificates were purchased in the month of purchase, the same in each of its rows: do not sum over months.';
+COMMENT ON COLUMN {schema}.cohort_redemption.face_value IS
+'The face values of the cohort, the same in each of its rows: do not sum over months.';
+COMMENT ON COLUMN {schema}.cohort_redemption.redeemed_so_far IS
+'Redeemed from the purchase to the end of the month: each row holds those before it, do not sum over months.';
+COMMENT ON COLUMN {schema}.cohort_redemption.redemption_rate IS
+'Redeemed so far ÷ face value; 0.25 is 25 %. Do not sum: divide the sums.';

@@ -1,18 +1,17 @@
 CREATE OR REPLACE VIEW {schema}.customer_holdings AS
 SELECT
-    state.customer_number,
-    state.account_id,
-    state.currency,
-    count(*) FILTER (WHERE state.balance <> 0) AS certificates,
+    customer_number,
+    account_id,
+    currency,
+    count(*) FILTER (WHERE outstanding > 0) AS certificates,
     count(*) AS certificates_known,
-    (sum(state.balance) * 0.00001)::numeric(20, 5) AS outstanding,
-    (
-        sum(reporting_internal.at_consideration(state.balance, state.purchase_price, state.face_value)) * 0.00001
-    )::numeric(20, 5) AS outstanding_at_consideration,
-    max(state.updated_at) AS updated_at
-FROM reporting_internal.certificate_state AS state
-WHERE state.livemode = {livemode}
-GROUP BY state.customer_number, state.account_id, state.currency;
+    sum(outstanding) * 0.00001 AS outstanding,
+    sum(consideration) * 0.00001 AS outstanding_at_consideration,
+    sum(negative) * 0.00001 AS negative,
+    max(effective_at) AS updated_at
+FROM reporting_internal.holding
+WHERE livemode = {livemode}
+GROUP BY customer_number, account_id, currency;
 
 COMMENT ON VIEW {schema}.customer_holdings IS
 'Grain: one row a customer, account and currency.

@@ -1,70 +1,79 @@
 CREATE OR REPLACE VIEW {schema}.data_quality_exceptions AS
-SELECT
-    rule, severity, 'certificate' AS entity, certificate_id AS entity_id, account_id, event_id, occurred_at, observed, expected
-FROM reporting_internal.event_exception
-WHERE livemode = {livemode}
+WITH found AS (
+    SELECT rule, severity, entity, entity_id, account_id, event_id, occurred_at, found_at, observed, expected
+    FROM giftcert.exception
+    WHERE livemode = {livemode}
+        -- An attempt that named a second event is no exception any more where that came by another way.
+        AND (
+            rule <> 'attempt_reused'
+            OR NOT EXISTS (
+                SELECT
+                FROM giftcert.certificate_history AS history
+                WHERE history.certificate_id = exception.entity_id
+                    AND history.livemode = exception.livemode
+                    AND history.event_id = exception.event_id
+            )
+            AND NOT EXISTS (
+                SELECT
+                FROM giftcert.other_attempt AS other
+                WHERE other.entity_id = exception.entity_id
+                    AND other.livemode = exception.livemode
+                    AND other.event_id = exception.event_id
+            )
+        )
 
-UNION ALL
+    UNION ALL
 
-SELECT rule, severity, 'certificate', certificate_id, account_id, NULL, occurred_at, observed, expected
-FROM reporting_internal.certificate_exception
-WHERE livemode = {livemode}
+    SELECT rule, severity, entity, entity_id, account_id, NULL, occurred_at, NULL, observed, expected
+    FROM reporting_internal.read_exception
+    WHERE livemode = {livemode}
 
-UNION ALL
+    UNION ALL
 
-SELECT
-    'price_over_face_value',
-    'warning',
-    'definition',
-    definition_id,
-    account_id,
-    NULL,
-    occurred_at,
-    (price * 0.00001)::numeric(20, 5)::text,
-    'at most ' || (value * 0.00001)::numeric(20, 5)
-FROM giftcert.definition
-WHERE livemode = {livemode} AND price > value
+    SELECT
+        'time_zone_invalid', 'error', 'setting', 'REPORTING_TIME_ZONE', NULL, NULL, NULL, NULL,
+        setting.time_zone, 'a name of the IANA time zone database; until then it is UTC'
+    FROM giftcert.reporting_setting AS setting
+    WHERE setting.time_zone NOT IN (SELECT name FROM giftcert.time_zone)
+),
 
-UNION ALL
-
-SELECT
-    doubt.rule, 'warning', 'definition', definition.definition_id, definition.account_id, definition.event_id,
-    definition.occurred_at, doubt.observed, doubt.expected
-FROM giftcert.definition
-CROSS JOIN LATERAL reporting_internal.doubts_of(definition.doubts) AS doubt
-WHERE definition.livemode = {livemode} AND definition.doubts IS NOT NULL
-
-UNION ALL
-
-SELECT
-    'time_zone_invalid',
-    'warning',
-    'station',
-    history.station_id,
-    NULL,
-    NULL,
-    max(history.occurred_at),
-    history.station_time_zone,
-    'a name of the IANA time zone database'
-FROM giftcert.certificate_history AS history
-LEFT JOIN giftcert.time_zone AS zone ON zone.name = history.station_time_zone
-WHERE history.livemode = {livemode} AND history.station_time_zone IS NOT NULL AND zone.name IS NULL
-GROUP BY history.station_id, history.station_time_zone
-
-UNION ALL
+acknowledged AS (
+    SELECT DISTINCT ON (rule, entity, entity_id, event_id, observed, expected) *
+    FROM giftcert.exception_acknowledgement
+    WHERE livemode = {livemode}
+    ORDER BY rule, entity, entity_id, event_id, observed, expected, id DESC
+)
 
 SELECT
-    'time_zone_invalid', 'error', 'setting', 'REPORTING_TIME_ZONE', NULL, NULL, NULL,
-    setting.time_zone, 'a name of the IANA time zone database; until then it is UTC'
-FROM giftcert.reporting_setting AS setting
-WHERE setting.time_zone NOT IN (SELECT name FROM giftcert.time_zone);
+    found.rule,
+    found.severity,
+    found.entity,
+    found.entity_id,
+    found.account_id,
+    found.event_id,
+    found.occurred_at,
+    found.found_at,
+    found.observed,
+    found.expected,
+    acknowledged.id IS NOT NULL AS is_acknowledged,
+    acknowledged.acknowledged_by,
+    acknowledged.acknowledged_at,
+    acknowledged.because
+FROM found
+LEFT JOIN acknowledged
+    ON acknowledged.rule = found.rule
+        AND acknowledged.entity = found.entity
+        AND acknowledged.entity_id = found.entity_id
+        AND (acknowledged.event_id, acknowledged.observed, acknowledged.expected)
+            IS NOT DISTINCT FROM (found.event_id, found.observed, found.expected);
 
 COMMENT ON VIEW {schema}.data_quality_exceptions IS
 'Grain: one row an exception.
 Reader: whoever answers for the figures, before they are signed.
-Definition: what the webhooks say that cannot all be true, or that shows that some never arrived. Nothing is corrected because of it. error: a figure is wrong or incomplete; warning: unusual, and to be understood.';
+Definition: what the webhooks say that cannot all be true, or that shows that some never arrived. Nothing is corrected because of it. error: a figure is wrong or incomplete; warning: unusual, and to be understood. What somebody has acknowledged stays, marked, until it says something else.';
 COMMENT ON COLUMN {schema}.data_quality_exceptions.rule IS
-'balance_rose; balance_negative; balance_over_face_value; price_over_face_value: more was paid than is got; first_seen_partial: less was left at first sight than the definition gives; purchase_missing: no created event is known; events_missing: more transactions were added at once than one event adds; redeemed_without_transaction: the balance fell and no transaction was added; redeemed_after_deleted: changed after deleted = true; created_again: of several created events the first is the purchase, and the others change nothing; date_implausible: a date before 2000 or later than an hour after its event was emitted counts as none; field_unreadable: a field of another type than the sender documents counts as not given; currency_unspecified; currency_changed: the event''s station has another currency than the certificate; definition_unknown; sold_while_disabled and sold_after_deleted, of its definition; time_zone_invalid; projection_differs: the current balance is not that of the newest event in the history.';
+'Of events: balance_rose; balance_negative; events_missing: more transactions were added at once than one event adds; redeemed_without_transaction: the balance fell and no transaction was added; paid_without_redemption: a transaction was paid and the balance did not fall; redeemed_after_deleted: changed after deleted = true; created_again: of several created events the first is the purchase, and the others change nothing; account_changed and currency_changed: the event names another account, its station another currency than the certificate is booked under; date_implausible: a date before 2000, or later than an hour after its event was emitted, counts as none; field_unreadable: a field of another type than the sender documents counts as not given; attempt_reused: an attempt id came with a second event, which may be lost. Of certificates: purchase_missing: no created event is known; purchase_already_spent: the purchase lists paid transactions, or holds less than its definition gives; voided_at_purchase; price_missing; price_over_face_value: more was paid than is got; balance_over_face_value; first_seen_partial: less was left at first sight than the definition gives; currency_unspecified; definition_unknown: one is named that we do not know; sold_while_disabled and sold_after_deleted, of its definition; projection_differs: the journal says another balance than the certificate. Of definitions: price_over_face_value; definition_currency_changed: it names another currency now than its certificates are in; date_implausible; field_unreadable. Of stations and the setting: time_zone_invalid. Of topics: dead_letters_open; not_applied_yet.';
+COMMENT ON COLUMN {schema}.data_quality_exceptions.entity IS 'certificate, definition, station, topic or setting.';
 COMMENT ON COLUMN {schema}.data_quality_exceptions.event_id IS 'The event that shows it; NULL where it is not one event.';
 COMMENT ON COLUMN {schema}.data_quality_exceptions.occurred_at IS
 'When that event happened, else the newest event of the entity.';

@@ -4,13 +4,10 @@ SELECT
     definition.account_id,
     definition.name AS definition_name,
     definition.description,
-    coalesce(
-        reporting_internal.currency_of(definition.currency_code, NULL, account_currency.currency_code, NULL),
-        'unspecified'
-    ) AS currency,
-    (definition.price * 0.00001)::numeric(20, 5) AS price,
-    (definition.value * 0.00001)::numeric(20, 5) AS face_value,
-    ((definition.value::numeric - definition.price) * 0.00001)::numeric(20, 5) AS discount,
+    coalesce(definition.currency_code, account_currency.currency_code, 'unspecified') AS currency,
+    definition.price * 0.00001 AS price,
+    definition.value * 0.00001 AS face_value,
+    (definition.value::numeric - definition.price) * 0.00001 AS discount,
     round((definition.value::numeric - definition.price) / nullif(definition.value, 0), 5) AS discount_rate,
     definition.disabled AS is_disabled,
     definition.taxable AS is_taxable,
@@ -31,4 +28,4 @@ COMMENT ON COLUMN {schema}.definition_current.face_value IS 'What one gets: the 
 COMMENT ON COLUMN {schema}.definition_current.discount IS 'Face value less price.';
 COMMENT ON COLUMN {schema}.definition_current.discount_rate IS 'Discount ÷ face value; 0.25 is 25 %.';
 COMMENT ON COLUMN {schema}.definition_current.currency IS
-'Its own currency, else the account''s; ''unspecified'' when neither is known.';
+'Its own currency as it is described now, else the account''s; ''unspecified'' when neither is known. Certificates keep the first that it ever gave.';

@@ -1,16 +1,18 @@
 CREATE OR REPLACE VIEW {schema}.definition_performance AS
-WITH sales AS (
+WITH held AS (
     SELECT
         account_id,
         definition_id,
         currency,
-        count(*) FILTER (WHERE is_given_away IS NOT TRUE) AS sold,
-        count(*) FILTER (WHERE is_given_away) AS given_away,
-        coalesce(sum(price), 0) AS price,
-        sum(face_value) AS face_value,
-        coalesce(sum(face_value) FILTER (WHERE is_given_away), 0) AS face_value_given_away,
-        coalesce(sum(face_value - price) FILTER (WHERE is_given_away IS NOT TRUE), 0) AS discount
-    FROM reporting_internal.sale
+        count(*) FILTER (WHERE is_purchase_known AND purchase_price IS DISTINCT FROM 0) AS sold,
+        count(*) FILTER (WHERE is_purchase_known AND purchase_price = 0) AS given_away,
+        coalesce(sum(purchase_price), 0) AS price,
+        coalesce(sum(face_value), 0) AS face_value,
+        coalesce(sum(face_value) FILTER (WHERE purchase_price = 0), 0) AS face_value_given_away,
+        coalesce(sum(face_value::numeric - purchase_price) FILTER (WHERE purchase_price <> 0), 0) AS discount,
+        sum(outstanding) AS outstanding,
+        sum(negative) AS negative
+    FROM reporting_internal.holding
     WHERE livemode = {livemode}
     GROUP BY account_id, definition_id, currency
 ),
@@ -25,36 +27,29 @@ redemptions AS (
     FROM reporting_internal.redemption
     WHERE livemode = {livemode}
     GROUP BY account_id, definition_id, currency
-),
-
-balances AS (
-    SELECT account_id, definition_id, definition_name, currency, sum(balance) AS outstanding
-    FROM reporting_internal.certificate_state
-    WHERE livemode = {livemode}
-    GROUP BY account_id, definition_id, definition_name, currency
 )
 
 SELECT
-    balances.account_id,
-    balances.definition_id,
-    balances.definition_name,
-    balances.currency,
-    coalesce(sales.sold, 0) AS sold,
-    coalesce(sales.given_away, 0) AS given_away,
-    (coalesce(sales.price, 0) * 0.00001)::numeric(20, 5) AS price,
-    (coalesce(sales.face_value, 0) * 0.00001)::numeric(20, 5) AS face_value,
-    (coalesce(sales.face_value_given_away, 0) * 0.00001)::numeric(20, 5) AS face_value_given_away,
-    (coalesce(sales.discount, 0) * 0.00001)::numeric(20, 5) AS discount,
-    (coalesce(redemptions.redeemed, 0) * 0.00001)::numeric(20, 5) AS redeemed,
-    (balances.outstanding * 0.00001)::numeric(20, 5) AS outstanding,
-    round(coalesce(redemptions.redeemed_of_known_purchases, 0) / nullif(sales.face_value, 0), 5) AS redemption_rate
-FROM balances
-LEFT JOIN sales
-    ON (sales.account_id, sales.definition_id, sales.currency)
-        IS NOT DISTINCT FROM (balances.account_id, balances.definition_id, balances.currency)
+    held.account_id,
+    held.definition_id,
+    definition.name AS definition_name,
+    held.currency,
+    held.sold,
+    held.given_away,
+    held.price * 0.00001 AS price,
+    held.face_value * 0.00001 AS face_value,
+    held.face_value_given_away * 0.00001 AS face_value_given_away,
+    held.discount * 0.00001 AS discount,
+    coalesce(redemptions.redeemed, 0) * 0.00001 AS redeemed,
+    held.outstanding * 0.00001 AS outstanding,
+    held.negative * 0.00001 AS negative,
+    round(coalesce(redemptions.redeemed_of_known_purchases, 0) / nullif(held.face_value, 0), 5) AS redemption_rate
+FROM held
+LEFT JOIN giftcert.definition
+    ON definition.definition_id = held.definition_id AND definition.livemode = {livemode}
 LEFT JOIN redemptions
     ON (redemptions.account_id, redemptions.definition_id, redemptions.currency)
-        IS NOT DISTINCT FROM (balances.account_id, balances.definition_id, balances.currency);
+        IS NOT DISTINCT FROM (held.account_id, held.definition_id, held.currency);
 
 COMMENT ON VIEW {schema}.definition_performance IS
 'Grain: one row an account, definition and currency of which certificates are known.

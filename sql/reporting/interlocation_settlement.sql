@@ -1,31 +1,63 @@
 CREATE OR REPLACE VIEW {schema}.interlocation_settlement AS
+WITH line AS NOT MATERIALIZED (
+    SELECT *, date_trunc('month', posting_day::timestamp)::date AS month
+    FROM reporting_internal.redemption
+    WHERE livemode = {livemode}
+),
+
+settled AS (
+    SELECT
+        month, account_id, currency, issuing_station_id, station_id, is_purchase_known,
+        sum(redeemed) AS redeemed, sum(entry)::bigint AS redemptions
+    FROM line
+    GROUP BY month, account_id, currency, issuing_station_id, station_id, is_purchase_known
+    -- What was taken back altogether was never there.
+    HAVING sum(entry) > 0
+),
+
+-- To tell certificates apart costs more than all the rest: the planner leaves it out where nobody asks. No id is ''.
+redeemed_with AS (
+    SELECT month, account, currency, issuing_station, station, is_purchase_known, count(*) AS certificates
+    FROM (
+        SELECT
+            month, coalesce(account_id, '') AS account, currency, coalesce(issuing_station_id, '') AS issuing_station,
+            coalesce(station_id, '') AS station, is_purchase_known
+        FROM line
+        GROUP BY month, account_id, currency, issuing_station_id, station_id, is_purchase_known, certificate_id
+        HAVING sum(entry) > 0
+    ) AS certificate
+    GROUP BY month, account, currency, issuing_station, station, is_purchase_known
+)
+
 SELECT
-    date_trunc('month', redemption.local_day::timestamp)::date AS month,
-    redemption.account_id,
-    redemption.currency,
-    redemption.issuing_station_id,
-    redemption.station_id AS redeeming_station_id,
-    redemption.is_purchase_known,
-    max(redemption.issuing_station_name) AS issuing_station_name,
-    max(redemption.station_name) AS redeeming_station_name,
-    (sum(redemption.redeemed) * 0.00001)::numeric(20, 5) AS redeemed,
-    count(*) AS redemptions,
-    count(DISTINCT redemption.certificate_id) AS certificates_redeemed
-FROM reporting_internal.redemption
-WHERE redemption.livemode = {livemode}
-    AND redemption.issuing_station_id IS DISTINCT FROM redemption.station_id
-GROUP BY
-    date_trunc('month', redemption.local_day::timestamp)::date,
-    redemption.account_id,
-    redemption.currency,
-    redemption.issuing_station_id,
-    redemption.station_id,
-    redemption.is_purchase_known;
+    settled.month,
+    settled.account_id,
+    settled.currency,
+    settled.issuing_station_id,
+    settled.station_id AS redeeming_station_id,
+    settled.is_purchase_known,
+    issuing.name AS issuing_station_name,
+    redeeming.name AS redeeming_station_name,
+    settled.redeemed * 0.00001 AS redeemed,
+    settled.redemptions,
+    redeemed_with.certificates AS certificates_redeemed
+FROM settled
+LEFT JOIN redeemed_with
+    ON redeemed_with.month = settled.month
+        AND redeemed_with.account = coalesce(settled.account_id, '')
+        AND redeemed_with.currency = settled.currency
+        AND redeemed_with.issuing_station = coalesce(settled.issuing_station_id, '')
+        AND redeemed_with.station = coalesce(settled.station_id, '')
+        AND redeemed_with.is_purchase_known = settled.is_purchase_known
+LEFT JOIN reporting_internal.station AS issuing
+    ON issuing.livemode = {livemode} AND issuing.station_id = settled.issuing_station_id
+LEFT JOIN reporting_internal.station AS redeeming
+    ON redeeming.livemode = {livemode} AND redeeming.station_id = settled.station_id;
 
 COMMENT ON VIEW {schema}.interlocation_settlement IS
 'Grain: one row a month, account, currency, issuing station, redeeming station, and whether the purchase is known.
 Reader: finance, to settle between stations: the issuing station owes the redeeming one.
-Definition: redemptions at another station than the one that issued the certificate, by the local month of the redemption. What was issued and redeemed at one station is not in it.';
+Definition: all redemptions, by the month of their posting day: one matrix that sums to redeemed of liability_rollforward_monthly. Rows whose two stations are one, or both online, settle nothing.';
 COMMENT ON COLUMN {schema}.interlocation_settlement.month IS 'The first day of the month of redemption.';
 COMMENT ON COLUMN {schema}.interlocation_settlement.redeeming_station_id IS 'Where it was redeemed; NULL online.';
 COMMENT ON COLUMN {schema}.interlocation_settlement.redeeming_station_name IS 'The name of that station.';

@@ -1,23 +1,20 @@
 CREATE OR REPLACE VIEW {schema}.liability_aging AS
-WITH outstanding AS (
+WITH aged AS (
     SELECT
-        state.account_id,
-        state.currency,
-        state.balance,
-        reporting_internal.at_consideration(state.balance, state.purchase_price, state.face_value)
-            AS balance_at_consideration,
-        -- NULL while the age is not known.
+        holding.account_id,
+        holding.currency,
+        holding.outstanding,
+        holding.consideration,
+        holding.negative,
+        -- NULL while the age is not known. Both days are those of one clock.
         1 + width_bucket(
-            today.day - (state.issued_at AT TIME ZONE coalesce(zone.name, local_zone.name))::date,
+            clock.today - (holding.issued_at AT TIME ZONE clock.name)::date,
             ARRAY[31, 91, 181, 366, 731, 1096]
         ) AS class
-    FROM reporting_internal.certificate_state AS state
-    CROSS JOIN reporting_internal.today
+    FROM reporting_internal.holding
     CROSS JOIN reporting_internal.local_zone
-    LEFT JOIN giftcert.time_zone AS zone ON zone.name = state.issuing_time_zone
-    WHERE state.livemode = {livemode} AND state.balance <> 0
-    -- A fence, as in liability_current.
-    OFFSET 0
+    LEFT JOIN reporting_internal.clock ON clock.name = coalesce(holding.issuing_time_zone, local_zone.name)
+    WHERE holding.livemode = {livemode} AND holding.outstanding <> 0
 )
 
 SELECT
@@ -25,10 +22,11 @@ SELECT
     currency,
     class.from_days,
     coalesce(class.age, 'unknown') AS age,
-    (sum(balance) * 0.00001)::numeric(20, 5) AS outstanding,
-    (sum(balance_at_consideration) * 0.00001)::numeric(20, 5) AS outstanding_at_consideration,
-    count(*) AS certificates
-FROM outstanding
+    sum(outstanding) * 0.00001 AS outstanding,
+    sum(consideration) * 0.00001 AS outstanding_at_consideration,
+    sum(negative) * 0.00001 AS negative,
+    count(*) FILTER (WHERE outstanding > 0) AS certificates
+FROM aged
 LEFT JOIN (
     VALUES
         (1, 0, '0-30 days'),
@@ -44,6 +42,6 @@ GROUP BY account_id, currency, class.from_days, class.age;
 COMMENT ON VIEW {schema}.liability_aging IS
 'Grain: one row an account, currency and class of age.
 Reader: finance, for estimates of breakage; nothing is booked here.
-Definition: what is outstanding now, by the local days since the certificate was issued. Certificates whose date of issue is not known stand under ''unknown'', so that the classes sum to liability_current.';
+Definition: what is outstanding now, by the days since the certificate was issued, both days on the clock of the issuing station, else of REPORTING_TIME_ZONE. Certificates whose date of issue is not known stand under ''unknown'', so that the classes sum to liability_current.';
 COMMENT ON COLUMN {schema}.liability_aging.from_days IS 'The class''s first day, to sort by; NULL for ''unknown''.';
 COMMENT ON COLUMN {schema}.liability_aging.age IS 'The class.';

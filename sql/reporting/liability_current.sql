@@ -1,26 +1,43 @@
 CREATE OR REPLACE VIEW {schema}.liability_current AS
 SELECT
-    state.account_id,
-    state.currency,
-    (sum(state.balance) * 0.00001)::numeric(20, 5) AS outstanding,
-    (
-        sum(reporting_internal.at_consideration(state.balance, state.purchase_price, state.face_value)) * 0.00001
-    )::numeric(20, 5) AS outstanding_at_consideration,
-    count(*) FILTER (WHERE state.balance <> 0) AS certificates,
-    count(*) AS certificates_known,
-    count(*) FILTER (WHERE state.balance <> 0 AND NOT state.is_purchase_known) AS certificates_without_purchase,
-    max(state.updated_at) AS updated_at
+    account_id,
+    currency,
+    sum(outstanding) * 0.00001 AS outstanding,
+    sum(consideration) * 0.00001 AS outstanding_at_consideration,
+    sum(negative) * 0.00001 AS negative,
+    sum(certificates)::bigint AS certificates,
+    sum(certificates_known)::bigint AS certificates_known,
+    sum(certificates_without_purchase)::bigint AS certificates_without_purchase,
+    max(updated_at) AS updated_at,
+    sum(difference) * 0.00001 AS difference
 FROM (
-    SELECT account_id, currency, balance, purchase_price, face_value, is_purchase_known, updated_at
-    FROM reporting_internal.certificate_state
+    SELECT
+        account_id,
+        currency,
+        sum(outstanding) AS outstanding,
+        sum(consideration) AS consideration,
+        sum(negative) AS negative,
+        count(*) FILTER (WHERE outstanding > 0) AS certificates,
+        count(*) AS certificates_known,
+        count(*) FILTER (WHERE outstanding > 0 AND NOT is_purchase_known) AS certificates_without_purchase,
+        max(effective_at) AS updated_at,
+        0 AS difference
+    FROM reporting_internal.holding
     WHERE livemode = {livemode}
-    -- A fence: the planner takes the expression for as many currencies as there are certificates, and would sort.
-    OFFSET 0
-) AS state
-GROUP BY state.account_id, state.currency;
+    GROUP BY account_id, currency
+
+    UNION ALL
+
+    SELECT account_id, currency, 0, 0, 0, 0, 0, 0, NULL, difference
+    FROM reporting_internal.difference
+    WHERE livemode = {livemode}
+) AS told
+GROUP BY account_id, currency;
 
 COMMENT ON VIEW {schema}.liability_current IS
 'Grain: one row an account and currency.
 Reader: finance.
 Definition: what is outstanding now, the sum of the balances of certificate_current.';
 COMMENT ON COLUMN {schema}.liability_current.updated_at IS 'When the newest of these certificates last changed.';
+COMMENT ON COLUMN {schema}.liability_current.difference IS
+'outstanding less the sum of the journal''s lines: 0, or books and certificates tell different stories.';

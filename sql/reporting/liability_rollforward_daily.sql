@@ -1,23 +1,24 @@
 CREATE OR REPLACE VIEW {schema}.liability_rollforward_daily AS
--- A function's result keeps no precision.
 SELECT
-    period AS day,
-    account_id,
-    currency,
-    issuing_station_id,
-    opening::numeric(20, 5),
-    issued::numeric(20, 5),
-    adjusted_up::numeric(20, 5),
-    redeemed::numeric(20, 5),
-    adjusted_down::numeric(20, 5),
-    voided::numeric(20, 5),
-    closing::numeric(20, 5),
-    difference::numeric(20, 5),
-    of_which_first_seen::numeric(20, 5)
-FROM reporting_internal.rollforward('day', {livemode}, '-infinity', 'infinity');
+    book.period AS day,
+    book.account_id,
+    book.currency,
+    book.issuing_station_id,
+    station.name AS issuing_station_name,
+    book.opening * 0.00001 AS opening,
+    book.issued * 0.00001 AS issued,
+    book.first_seen * 0.00001 AS first_seen,
+    book.adjusted_up * 0.00001 AS adjusted_up,
+    book.redeemed * 0.00001 AS redeemed,
+    book.adjusted_down * 0.00001 AS adjusted_down,
+    book.voided * 0.00001 AS voided,
+    book.closing * 0.00001 AS closing,
+    book.difference * 0.00001 AS difference
+FROM reporting_internal.rollforward('day', {livemode}) AS book
+LEFT JOIN reporting_internal.station ON station.livemode = {livemode} AND station.station_id = book.issuing_station_id;
 
 COMMENT ON VIEW {schema}.liability_rollforward_daily IS
-'Grain: one row a day, account, currency and issuing station; every day from the station''s first to today, also those on which nothing happened, so that any sum over stations closes too.
+'Grain: one row a day, account, currency and issuing station; every day from the station''s first to the latest posting day of any, also those on which nothing happened, so that any sum over stations closes too.
 Reader: finance, to explain from one balance to the next.
-Definition: opening + issued + adjusted_up − redeemed − adjusted_down − voided = closing. A movement belongs to the station that issued the certificate, wherever it was redeemed, and to the posting day of certificate_activity.';
+Definition: opening + issued + first_seen + adjusted_up − redeemed − adjusted_down − voided = closing, sums of the journal''s lines. A movement belongs to the station that issued the certificate, wherever it was redeemed, and to its posting day, as it is known now.';
 COMMENT ON COLUMN {schema}.liability_rollforward_daily.day IS 'The posting day.';

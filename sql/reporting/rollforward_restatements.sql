@@ -1,28 +1,72 @@
 CREATE OR REPLACE VIEW {schema}.rollforward_restatements AS
-WITH figures AS (
+-- A month is reported when it has ended in UTC-12 (which POSIX writes with the other sign). A line that is booked after
+-- its month was reported restates that month and those after it, up to the last that had been reported by then.
+WITH late AS (
     SELECT
-        restated.month,
-        restated.reported_at,
-        restated.account_id,
-        restated.currency,
+        posting_month,
+        booked_month,
+        account_id,
+        currency,
+        movement,
+        CASE
+            WHEN caused_by ~ '^task:\d+$' OR caused_by IN ('migration', 'rebuild', 'verify') THEN caused_by
+            ELSE 'event'
+        END AS cause,
+        change,
+        caused_by = event_id AND entry = 1 AS is_event,
+        booked_at
+    FROM (
+        SELECT
+            *,
+            date_trunc('month', posting_day::timestamp) AS posting_month,
+            date_trunc('month', booked_at AT TIME ZONE 'Etc/GMT+12' - interval '1 microsecond') AS booked_month
+        FROM giftcert.journal
+        -- First the cheap question.
+        WHERE livemode = {livemode} AND booked_at AT TIME ZONE 'UTC' > posting_day + interval '36 hours'
+    ) AS line
+    WHERE booked_month > posting_month
+),
+
+by_month AS (
+    SELECT
+        posting_month, booked_month, account_id, currency, movement, cause,
+        sum(change) AS change,
+        count(*) AS lines,
+        count(*) FILTER (WHERE is_event) AS late_events,
+        max(booked_at) AS last_booked_at
+    FROM late
+    GROUP BY posting_month, booked_month, account_id, currency, movement, cause
+),
+
+figures AS (
+    SELECT
+        month::date AS month,
+        by_month.account_id,
+        by_month.currency,
         figure.figure,
-        coalesce(sum(figure.amount) FILTER (WHERE restated.version = 'reported'), 0) AS reported,
-        coalesce(sum(figure.amount) FILTER (WHERE restated.version = 'now'), 0) AS known_now,
-        coalesce(sum(restated.late_events) FILTER (WHERE restated.version = 'now'), 0)::bigint AS late_events,
-        max(restated.last_received_at) FILTER (WHERE restated.version = 'now') AS last_received_at
-    FROM reporting_internal.restated_certificate AS restated
+        sum(figure.change) AS change,
+        sum(by_month.lines)::bigint AS lines,
+        sum(by_month.late_events)::bigint AS late_events,
+        array_agg(DISTINCT by_month.cause) AS causes,
+        max(by_month.last_booked_at) AS last_booked_at
+    FROM by_month
+    CROSS JOIN reporting_internal.latest_posting_day({livemode}, NULL) AS latest
+    CROSS JOIN LATERAL generate_series(
+        posting_month, least(booked_month - interval '1 month', latest::timestamp), interval '1 month'
+    ) AS month
     CROSS JOIN LATERAL (
         VALUES
-            ('opening', restated.opening),
-            ('issued', restated.issued),
-            ('adjusted_up', restated.adjusted_up),
-            ('redeemed', restated.redeemed),
-            ('adjusted_down', restated.adjusted_down),
-            ('voided', restated.voided),
-            ('closing', restated.closing)
-    ) AS figure (figure, amount)
-    WHERE restated.livemode = {livemode}
-    GROUP BY restated.month, restated.reported_at, restated.account_id, restated.currency, figure.figure
+            (
+                CASE WHEN month = posting_month THEN by_month.movement::text ELSE 'opening' END,
+                CASE
+                    WHEN month = posting_month AND by_month.movement IN ('redeemed', 'adjusted_down', 'voided')
+                        THEN -by_month.change
+                    ELSE by_month.change
+                END
+            ),
+            ('closing', by_month.change)
+    ) AS figure (figure, change)
+    GROUP BY month, by_month.account_id, by_month.currency, figure.figure
 )
 
 SELECT
@@ -30,21 +74,27 @@ SELECT
     account_id,
     currency,
     figure,
-    ((known_now - reported) * 0.00001)::numeric(20, 5) AS change,
+    change * 0.00001 AS change,
+    lines,
     late_events,
-    last_received_at,
-    reported_at
+    causes,
+    last_booked_at,
+    (month + interval '1 month') AT TIME ZONE 'Etc/GMT+12' AS reported_at
 FROM figures
-WHERE known_now <> reported;
+WHERE change <> 0;
 
 COMMENT ON VIEW {schema}.rollforward_restatements IS
 'Grain: one row a month, account, currency and figure of liability_rollforward_monthly that is no longer what it was.
 Reader: finance and auditors: why does a month that we reported read differently now?
-Definition: the figure as known now, less the figure as it was known when the month had ended in every time zone (reported_at). One late event changes its own month, and the opening and closing of those after it.';
+Definition: the figure by posting day now, less the same as the books stood when the month had ended in every time zone (reported_at): the lines that were booked since. One late event changes its own month, and the opening and closing of those after it. The lines themselves: reporting.journal, booked_at > reported_at, posting_day up to the end of the month.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.month IS 'The first day of the month that had been reported.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.figure IS 'The column of liability_rollforward_monthly.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.change IS 'Known now less reported.';
+COMMENT ON COLUMN {schema}.rollforward_restatements.lines IS 'How many lines of the journal make the change.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.late_events IS
-'How many events of this account and currency were posted up to the end of the month, and arrived after it was reported. 0 where only the currency of certificates became known later.';
-COMMENT ON COLUMN {schema}.rollforward_restatements.last_received_at IS 'When the last of them arrived.';
-COMMENT ON COLUMN {schema}.rollforward_restatements.reported_at IS 'When the month had ended in every time zone: the knowledge of the first report.';
+'How many of these lines are movements of events that came late; the others take back, or book again, what such an event, a task or a command found otherwise.';
+COMMENT ON COLUMN {schema}.rollforward_restatements.causes IS
+'What made us book them: event (one that came late), task:<id> (a definition''s currency or a setting became known), migration, rebuild, verify.';
+COMMENT ON COLUMN {schema}.rollforward_restatements.last_booked_at IS 'When the last of them was booked.';
+COMMENT ON COLUMN {schema}.rollforward_restatements.reported_at IS
+'When the month had ended in every time zone: what the books said then was the first report.';

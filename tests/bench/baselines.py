@@ -7,20 +7,25 @@ update, so each state of a certificate that the worker writes is a row of its ow
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import count, islice
 from typing import Any, NamedTuple, TypeVar
 
 from aiokafka.structs import ConsumerRecord
 
+from consumer.books import certificate, journal
+from consumer.books.booking import NOTHING_PAST, Arrived, restate
 from consumer.common.settings import Settings
 from consumer.kafka.record import Record
 from consumer.kafka.scan import scanning
 from consumer.postgres.database import Pool, pool
-from consumer.worker.apply import LEDGER, ledger_row
+from consumer.postgres.figure_settings import FigureSettings
+from consumer.worker.apply import HISTORY
+from consumer.worker.attempts import beside
 from consumer.worker.decode import decode
-from consumer.worker.fold import fold
-from schemas.certificates import CERTIFICATES
-from schemas.events import Entity, Event, Head, Known, Outcome, Projection
+from consumer.worker.fold import brought, fold
+from schemas.certificates import CERTIFICATES, fact_of
+from schemas.events import Changes, Head, Known, Outcome
 from tests.bench.workload import Published, Workload
 
 T = TypeVar("T")
@@ -32,16 +37,20 @@ ID_LENGTH = 24
 class Batch(NamedTuple):
     """What one transaction copies: rows by table."""
 
-    webhook_attempt: list[Row]
-    certificate_history: list[Row]
     certificate: list[Row]
+    certificate_document: list[Row]
+    certificate_history: list[Row]
+    journal: list[Row]
 
 
-# What stands in the history alone, last of its columns.
-OF_THE_EVENT = ("received_at", "doubts")
-HISTORY = CERTIFICATES.columns[: CERTIFICATES.columns.index(OF_THE_EVENT[-1]) + 1]
-CURRENT = tuple(column for column in CERTIFICATES.columns if column not in OF_THE_EVENT)
-COLUMNS = {"webhook_attempt": LEDGER, "certificate_history": HISTORY, "certificate": CURRENT}
+CURRENT = certificate.COLUMNS[: certificate.COLUMNS.index("data")]
+COLUMNS = {
+    "certificate": CURRENT,
+    "certificate_document": ("certificate_id", "livemode", "data"),
+    "certificate_history": HISTORY,
+    "journal": journal.COLUMNS,
+}
+PRESENT = journal.Present(datetime(2026, 1, 1, tzinfo=UTC), FigureSettings("UTC", {}), {}, {True: {}, False: {}})
 
 
 async def copied(settings: Settings, batches: Sequence[Batch]) -> float:
@@ -59,47 +68,42 @@ async def copied(settings: Settings, batches: Sequence[Batch]) -> float:
 
 async def empty(connections: Pool) -> None:
     """Empty the tables, and have the disk's work on what was there done before the clock runs."""
-    await connections.execute("TRUNCATE webhook_attempt, certificate, certificate_history, definition")
+    others = "other_attempt, definition, settled, exception, rebooking_task"
+    await connections.execute(f"TRUNCATE {', '.join(COLUMNS)}, {others}")
     await connections.execute("CHECKPOINT")
 
 
 def batches(workload: Workload, size: int) -> Iterator[Batch]:
-    """Give the rows that the worker writes for a workload, in transactions of ``size`` records."""
+    """Give the rows that the worker writes for a workload, in transactions of ``size`` records.
+
+    Each state of a certificate stands alone, so that the line of each event is that of a new certificate.
+    """
     numbers = count()
-    attempts: set[tuple[str, bool]] = set()
-    events: set[tuple[Entity, str]] = set()
-    heads: dict[Entity, Head] = {}
+    known = Known(attempts={}, events={}, heads={})
     for records in _batched(map(as_record, workload), size):
         batch = [decode(record) for record in records]
-        known = Known(
-            frozenset(attempts.intersection((event.attempt_id, event.entity.livemode) for event in batch)),
-            frozenset(events.intersection((event.entity, event.order.event_id) for event in batch)),
-            {event.entity: heads[event.entity] for event in batch if event.entity in heads},
-        )
         changes = fold(batch, known)
-        attempts.update((event.attempt_id, event.entity.livemode) for event in batch)
-        events.update((event.entity, event.order.event_id) for event in changes.entered)
+        known.attempts.update({(event.attempt_id, event.entity.livemode): brought(event) for event in batch})
+        known.events.update({(event.entity, event.order.event_id): event.received_at for event in changes.entered})
         projections = changes.projections.get(CERTIFICATES, [])
-        heads.update((p.entity, Head(p.newest.order)) for p in projections if p.newest)
-        yield _rows(batch, changes.outcomes, changes.entered, projections, numbers)
+        known.heads.update({p.entity: Head(p.newest.order) for p in projections if p.newest})
+        yield _rows(changes, {p.newest.order.event_id for p in projections if p.newest}, numbers)
 
 
-def _rows(
-    batch: list[Event],
-    outcomes: list[Outcome],
-    entered: list[Event],
-    projections: list[Projection],
-    numbers: Iterator[int],
-) -> Batch:
-    ledger = [
-        ledger_row(event, outcome)
-        for event, outcome in zip(batch, outcomes, strict=True)
-        if outcome is not Outcome.DUPLICATE
-    ]
-    rows = sorted(CERTIFICATES.rows(entered, projections))
-    states = [(*row[: len(HISTORY) - len(OF_THE_EVENT)], *row[len(HISTORY) :]) for row in rows if row[-1] is not None]
-    current = [(f"{state[0][: ID_LENGTH - 8]}{next(numbers):08x}", *state[1:]) for state in states]
-    return Batch(sorted(ledger), [row[: len(HISTORY)] for row in rows], current)
+def _rows(changes: Changes, states: set[str], numbers: Iterator[int]) -> Batch:
+    made = Batch([], [], [], [])
+    for event in changes.entered:
+        fact = fact_of(event)
+        made.certificate_history.append((*fact, *beside(event, Outcome.APPLIED, PRESENT.booked_at)))
+        key = (f"{fact.certificate_id[: ID_LENGTH - 8]}{next(numbers):08x}", fact.livemode)
+        arrived = Arrived(key, None, [fact], {fact.event_id: event}, fact.event_id)
+        booked = restate(arrived, [fact], NOTHING_PAST, PRESENT)
+        made.journal.extend(journal.row_of(PRESENT, key, entry) for entry in booked.entries)
+        if fact.event_id in states and booked.row is not None:
+            made.certificate.append(booked.row[: len(CURRENT)])
+            made.certificate_document.append((*key, event.data))
+    made.certificate_history.sort(key=lambda row: row[:3])
+    return made
 
 
 async def read(settings: Settings, topic: str, events: int) -> float:

@@ -20,8 +20,8 @@ APPLIED = """
 SELECT
     extract(epoch FROM max(applied_at) - min(applied_at) FILTER (WHERE applied_at >= $1))::float8 AS seconds,
     (count(*) FILTER (WHERE applied_at >= $1 AND applied_at < newest.at))::float8 / count(*) AS share
-FROM webhook_attempt
-CROSS JOIN (SELECT max(applied_at) AS at FROM webhook_attempt) AS newest
+FROM certificate_history
+CROSS JOIN (SELECT max(applied_at) AS at FROM certificate_history) AS newest
 WHERE applied_at >= $2
 """
 

@@ -44,9 +44,10 @@ def die_if_all_were_seen() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def write_and_die(*arguments: Any) -> None:
-    await write(*arguments)
+async def write_and_die(*arguments: Any, **options: Any) -> int:
+    taken_back = await write(*arguments, **options)
     die_if_all_were_seen()
+    return taken_back
 
 
 def main(place: str, records: int) -> None:

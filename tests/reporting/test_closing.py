@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from consumer.books.totals import keep_totals
 from consumer.postgres.database import Pool
 from tests.builders import bought, paid_with
 from tests.reference import Delivery
@@ -44,7 +45,7 @@ async def test_each_period_opens_with_the_closing_of_the_one_before_and_closes(
         f"""
         SELECT * FROM ({books}) AS book
         WHERE opening <> closing_before OR difference <> 0
-            OR opening + issued + adjusted_up - redeemed - adjusted_down - voided <> closing
+            OR opening + issued + first_seen + adjusted_up - redeemed - adjusted_down - voided <> closing
         """,  # noqa: S608
     )
 
@@ -110,7 +111,7 @@ async def test_each_day_closes_with_what_was_outstanding_when_it_ended(connectio
             SELECT days.day, answer.*
             FROM (SELECT DISTINCT day FROM closing) AS days
             CROSS JOIN LATERAL reporting.liability_as_of(
-                (days.day + 1)::timestamp AT TIME ZONE 'America/Toronto' - interval '1 microsecond'
+                (days.day + 1)::timestamp AT TIME ZONE 'America/Toronto'
             ) AS answer
         )
         SELECT *
@@ -122,8 +123,8 @@ async def test_each_day_closes_with_what_was_outstanding_when_it_ended(connectio
     )
 
 
-@pytest.mark.parametrize("missing", ["certificate", "certificate_history"])
-async def test_a_certificate_or_a_history_that_stands_alone_does_not_close(connections: Pool, missing: str) -> None:
+@pytest.mark.parametrize("missing", ["certificate", "journal"])
+async def test_a_certificate_or_a_line_that_stands_alone_does_not_close(connections: Pool, missing: str) -> None:
     stays: dict[str, Any] = {"shiftLocation": {"primaryCurrencyCode": "USD"}, "_id": "0" * 24}
     gone: dict[str, Any] = {"shiftLocation": {"primaryCurrencyCode": "CAD"}}
     now = datetime(2026, 6, 2, tzinfo=UTC)
@@ -134,19 +135,91 @@ async def test_a_certificate_or_a_history_that_stands_alone_does_not_close(conne
     (row,) = await connections.fetch(
         "SELECT entity_id, observed, expected FROM reporting.data_quality_exceptions WHERE rule = 'projection_differs'"
     )
-    differences = {
-        abs(difference)
-        for (difference,) in await connections.fetch(
-            "SELECT difference FROM reporting.liability_rollforward_daily WHERE difference <> 0"
-        )
-    }
-    period = await connections.fetch(
-        "SELECT abs(difference) AS difference FROM reporting.liability_rollforward('2026-06-01', '2026-06-30')"
-    )
-    assert differences == {30}
-    assert {row["difference"] for row in period if row["difference"]} == {30}
     assert row["entity_id"] != "0" * 24
-    assert "no certificate" in row["observed"] or row["expected"] == "an event in the history"
+    assert "no certificate" in row["observed"] or row["expected"] == "no line in the journal"
+    for report in ("liability_current", "liability_rollforward_daily", "liability_rollforward_monthly"):
+        differences = await connections.fetch(f"SELECT DISTINCT currency, abs(difference) FROM reporting.{report}")  # noqa: S608
+        assert {tuple(row) for row in differences} == {("CAD", 30), ("USD", 0)}, report
+
+
+async def test_a_period_whose_totals_are_wrong_does_not_close(connections: Pool) -> None:
+    now = datetime(2026, 6, 2, tzinfo=UTC)
+    await load(connections, [Delivery(bought(), now)])
+    async with connections.acquire() as connection:
+        assert await keep_totals(connection)
+    await connections.execute("UPDATE journal_total SET change = change + 1")
+
+    question = "SELECT closing, difference FROM reporting.liability_rollforward('2026-06-01', '2026-06-30')"
+    assert [tuple(map(str, row)) for row in await connections.fetch(question)] == [("50.00000", "0.00001")]
+
+
+@pytest.mark.parametrize("report", ["liability_rollforward_daily", "liability_rollforward_monthly", "liability_daily"])
+async def test_all_books_end_on_the_latest_posting_day_of_any(connections: Pool, report: str) -> None:
+    """East of REPORTING_TIME_ZONE tomorrow has begun: a sum over stations must close there, too."""
+    at_once: dict[str, Any] = {"updatedAt": {"value": "2026-05-31T13:00:00Z", "offset": 0}}
+    east: dict[str, Any] = {
+        "shiftLocation": {"timeZone": "Pacific/Auckland", "primaryCurrencyCode": "NZD"},
+        "_id": "0" * 24,
+    }
+    bodies = bought(**at_once), bought(**at_once, **east)
+    await load(connections, [Delivery(body, datetime(2026, 6, 2, tzinfo=UTC)) for body in bodies])
+
+    period = "month" if report.endswith("monthly") else "day"
+    ends = await connections.fetch(f"SELECT currency, max({period}) FROM reporting.{report} GROUP BY currency")  # noqa: S608
+    assert {tuple(row) for row in ends} == {("unspecified", date(2026, 6, 1)), ("NZD", date(2026, 6, 1))}
+
+
+async def test_settlement_is_one_matrix_that_sums_to_what_was_redeemed(year: Pool) -> None:
+    assert not await open_rows(
+        year,
+        """
+        SELECT month, account_id, currency, issuing_station_id
+        FROM (
+            SELECT month, account_id, currency, issuing_station_id, redeemed
+            FROM reporting.liability_rollforward_monthly
+            UNION ALL
+            SELECT month, account_id, currency, issuing_station_id, -redeemed
+            FROM reporting.interlocation_settlement
+        ) AS both_ways
+        GROUP BY month, account_id, currency, issuing_station_id
+        HAVING sum(redeemed) <> 0
+        """,
+    )
+
+
+@pytest.mark.parametrize("names", [("Union", "Central"), ("Central", "Union")])
+async def test_a_station_goes_by_its_newest_name_whichever_came_last(connections: Pool, names: tuple[str, str]) -> None:
+    now = datetime(2026, 6, 2, tzinfo=UTC)
+    newest, oldest = (bought(_id=f"{n:024}", updated=9 - n, shiftLocation=named(names[n])) for n in range(2))
+    name = "SELECT issuing_station_name FROM reporting.liability_rollforward('-infinity', 'infinity')"
+
+    for body in (newest, oldest):
+        await load(connections, [Delivery(body, now)])
+        assert await connections.fetchval(name) == names[0]
+        async with connections.acquire() as connection:
+            assert await keep_totals(connection)
+    assert await connections.fetchval(name) == names[0]
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"stationId": "toronto", "name": name, "primaryCurrencyCode": "CAD"}
+
+
+async def test_a_station_has_one_name_its_newest_with_and_without_totals(year: Pool) -> None:
+    async with year.acquire() as connection:
+        for _ in range(2):
+            for report, name in (
+                ("liability_rollforward_monthly", "issuing_station"),
+                ("interlocation_settlement", "redeeming_station"),
+                ("sales_daily", "station"),
+                ("books_monthly", "issuing_station"),
+            ):
+                rows = await connection.fetch(
+                    f"SELECT {name}_id, {name}_name FROM reporting.{report} GROUP BY 1, 2"  # noqa: S608 - names of ours
+                )
+                names = [id_ for id_, _ in rows]
+                assert len(names) == len(set(names)) > 5, report
+            assert await keep_totals(connection)
 
 
 @pytest.mark.parametrize("schema", ["reporting", "reporting_test"])
@@ -170,6 +243,17 @@ async def test_a_day_asked_for_alone_is_the_day_that_all_days_show(year: Pool) -
         among_all = await year.fetch("SELECT * FROM reporting.liability_rollforward_daily WHERE day = $1", day)
         assert alone
         assert {tuple(row) for row in alone} == {tuple(row)[1:] for row in among_all}, day
+
+
+async def test_without_an_end_a_period_is_all_there_is(year: Pool) -> None:
+    (row,) = await year.fetch(
+        "SELECT sum(opening) AS opening, sum(issued) AS issued, sum(closing) AS closing, sum(difference) AS difference"
+        " FROM reporting.liability_rollforward('-infinity', 'infinity')"
+    )
+    issued = await year.fetchval("SELECT sum(issued) FROM reporting.liability_rollforward_monthly")
+    outstanding = await year.fetchval("SELECT sum(outstanding) FROM reporting.liability_current")
+
+    assert tuple(row) == (0, issued, outstanding, 0)
 
 
 async def test_a_period_that_ends_before_it_begins_has_no_figures(year: Pool) -> None:

@@ -1,6 +1,7 @@
 """Every rule of data_quality_exceptions finds its case, and sound traffic breaks none."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -40,7 +41,9 @@ async def test_sound_traffic_breaks_no_rule(connections: Pool) -> None:
 @pytest.mark.parametrize(
     ("rule", "observed", "expected", "bodies"),
     [
-        ("balance_rose", "60.00000", "at most 50.00000", [sold(6_000_000), paid(5_000_000, 1), paid(6_000_000, 2)]),
+        ("balance_rose", "60.00000", "at most 50.00000", [
+            sold(6_000_000), paid(5_000_000, 1), paid(6_000_000, 1, updated=2),
+        ]),
         ("redeemed_without_transaction", "1 transactions paid", "2", [sold(), paid(4, 1), paid(3, 1, updated=2)]),
         ("events_missing", "3 transactions paid", "at most 1", [sold(), paid(1_000_000, 3)]),
         ("balance_negative", "-0.00001", "at least 0", [sold(), paid(-1, 1)]),
@@ -64,7 +67,12 @@ async def test_sound_traffic_breaks_no_rule(connections: Pool) -> None:
         ]),
         ("currency_unspecified", "none", None, [sold(shiftLocation={})]),
         ("definition_unknown", "other", "a definition that we know", [sold(certDefId="other")]),
-        ("definition_unknown", "none", "a definition that we know", [sold(certDefId="")]),
+        ("price_missing", "none", "a price", [sold(price=None)]),
+        ("purchase_already_spent", "1 transactions paid", "none at the purchase", [sold(transactionsPaid=["t"])]),
+        ("purchase_already_spent", "40.00000", "the face value of its definition, 50.00000", [
+            sold(4_000_000, price=4_000_000),
+        ]),
+        ("voided_at_purchase", "deleted when it was purchased", None, [sold(deleted=True)]),
         ("sold_while_disabled", "sold at 2026-06-01 12:00:05+00", None, [definition(disabled=True), sold(updated=5)]),
         ("sold_after_deleted", "sold at 2026-06-01 12:00:05+00", None, [
             definition(), definition_deleted(), sold(updated=5),
@@ -100,6 +108,19 @@ async def test_a_rule_finds_its_case(
         ("currency_changed", [sold(), paid(1, 1, shiftLocation={**TORONTO, "primaryCurrencyCode": "cad "})]),
         ("currency_changed", [sold(), paid(1, 1, shiftLocation={})]),
         ("definition_unknown", [sold(), definition()]),
+        ("definition_unknown", [sold(certDefId="")]),
+        ("price_missing", [sold(price=0)]),
+        ("price_missing", [paid(3_000_000, 1, price=None)]),
+        ("purchase_already_spent", [sold(transactionsPaid=None)]),
+        ("purchase_already_spent", [sold(), paid(3_000_000, 1)]),
+        ("voided_at_purchase", [sold(), paid(5_000_000, 0, updated=1, deleted=True)]),
+        (
+            "definition_currency_changed",
+            [
+                definition(currencyCode="CAD"),
+                definition("updated", updated=5, currencyCode="cad"),
+            ],
+        ),
         ("definition_unknown", [definition(), definition_deleted(), sold()]),
         ("sold_while_disabled", [definition(updated=9, disabled=True), sold(updated=5)]),
         ("sold_after_deleted", [definition(), definition_deleted(created=1780315209), sold(updated=5)]),
@@ -121,11 +142,11 @@ async def test_a_rule_stays_quiet_where_it_is_only_nearly_broken(
 async def test_a_balance_may_not_exceed_the_face_value(connections: Pool) -> None:
     found = await exceptions(connections, definition(), sold(), paid(5_100_000, 1))
 
-    assert [rule for rule, *_ in found] == ["balance_over_face_value", "balance_rose"]
+    assert [rule for rule, *_ in found] == ["balance_over_face_value", "balance_rose", "paid_without_redemption"]
 
 
 async def test_an_update_without_its_purchase_is_seen_and_settled_by_a_late_purchase(connections: Pool) -> None:
-    found = await exceptions(connections, definition(), paid(2_000_000, 1))
+    found = await exceptions(connections, definition(currencyCode="CAD"), paid(2_000_000, 1))
     assert [(rule, observed) for rule, _, observed, _ in found] == [
         ("first_seen_partial", "20.00000"),
         ("purchase_missing", "updates only"),
@@ -138,6 +159,50 @@ async def test_a_definition_may_not_cost_more_than_it_gives(connections: Pool) -
     found = await exceptions(connections, definition(price=6_000_000))
 
     assert found == [("price_over_face_value", DEFINITION_ID, "60.00000", "at most 50.00000")]
+
+
+async def test_a_definition_that_names_another_currency_than_before_is_reported(
+    connections: Pool,
+) -> None:
+    edited = definition("updated", updated=5, currencyCode="USD")
+    found = await exceptions(connections, definition(currencyCode="CAD"), edited, sold())
+
+    assert found == [("definition_currency_changed", DEFINITION_ID, "USD", "CAD")]
+    assert await connections.fetchval("SELECT currency FROM reporting.certificate_current") == "CAD"
+
+
+async def test_what_is_acknowledged_stays_until_it_says_something_else(connections: Pool) -> None:
+    await exceptions(connections, definition(), sold(), paid(6_000_000, 1, transactionsPaid=[]))
+    state = "SELECT rule, is_acknowledged, acknowledged_by FROM reporting.data_quality_exceptions ORDER BY rule"
+    await connections.execute(
+        "INSERT INTO exception_acknowledgement"
+        " (rule, entity, entity_id, livemode, event_id, observed, expected, acknowledged_by, because)"
+        " SELECT rule, entity, entity_id, true, event_id, observed, expected, 'Ada', 'a goodwill gesture'"
+        " FROM reporting.data_quality_exceptions"
+    )
+    assert [tuple(row) for row in await connections.fetch(state)] == [
+        ("balance_over_face_value", True, "Ada"),
+        ("balance_rose", True, "Ada"),
+    ]
+
+    await exceptions(connections, paid(7_000_000, 2, transactionsPaid=[]))
+
+    assert [tuple(row) for row in await connections.fetch(state)] == [
+        ("balance_over_face_value", False, None),
+        ("balance_rose", True, "Ada"),
+        ("balance_rose", False, None),
+    ]
+
+
+async def test_an_attempt_that_named_two_events_is_an_exception_until_the_second_comes_by_another_way(
+    connections: Pool,
+) -> None:
+    first, second = sold(), paid(3_000_000, 1)
+    reused = {**second, "attemptId": first["attemptId"]}
+    ((rule, entity_id, *_),) = await exceptions(connections, definition(), first, reused)
+    assert (rule, entity_id) == ("attempt_reused", CERTIFICATE_ID)
+
+    assert await exceptions(connections, second) == []
 
 
 async def test_an_implausible_date_of_a_definition_is_reported(connections: Pool) -> None:
@@ -187,3 +252,25 @@ async def test_the_largest_amounts_break_no_report(connections: Pool) -> None:
     for (report,) in await connections.fetch("SELECT viewname FROM pg_views WHERE schemaname = 'reporting'"):
         await connections.fetch(f"SELECT * FROM reporting.{report}")  # noqa: S608
     assert str(await connections.fetchval("SELECT outstanding FROM reporting.liability_current")) == "90071992547.40991"
+
+
+async def test_no_sum_of_the_largest_amounts_breaks_a_report(connections: Pool) -> None:
+    """So many that their sum has more digits than a numeric(20, 5)."""
+    await exceptions(connections, sold(2**53 - 1, price=2**53 - 1, total=2**53 - 1), paid(2**53 - 2, 1))
+    for table in ("certificate", "journal"):
+        columns = await connections.fetchval(
+            "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns"
+            " WHERE table_schema = 'giftcert' AND table_name = $1 AND column_name NOT IN ('id', 'certificate_id')",
+            table,
+        )
+        await connections.execute(
+            f"INSERT INTO {table} (certificate_id, {columns})"  # noqa: S608 - names of ours
+            f" SELECT 'another-' || number, {columns} FROM {table} CROSS JOIN generate_series(1, 12000) AS number"
+        )
+
+    for (report,) in await connections.fetch("SELECT viewname FROM pg_views WHERE schemaname = 'reporting'"):
+        await connections.fetch(f"SELECT * FROM reporting.{report}")  # noqa: S608
+    for function in ("liability_rollforward('-infinity', 'infinity')", "liability_on('2026-06-01')"):
+        await connections.fetch(f"SELECT * FROM reporting.{function}")  # noqa: S608
+    outstanding = await connections.fetchval("SELECT outstanding FROM reporting.liability_current")
+    assert outstanding == 12_001 * Decimal(2**53 - 2) / 100_000

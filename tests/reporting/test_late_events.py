@@ -1,22 +1,26 @@
-"""A late event that belongs to a closed month moves its figures, says so, and leaves what was known then alone."""
+"""A late event that belongs to a month that was reported moves its figures, and leaves what was said then."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
+import pytest
+
+from consumer.books.totals import keep_totals
 from consumer.postgres.database import Pool
-from tests.builders import bought, paid_with
+from tests.builders import DEFINITION_ID, bought, definition, paid_with
 from tests.reference import Delivery
-from tests.reporting.loading import load
+from tests.reporting.loading import load_at
 
 TORONTO = {"stationId": "toronto", "timeZone": "America/Toronto", "primaryCurrencyCode": "CAD"}
 
 
 def on(day: int, *, month: int) -> dict[str, Any]:
     """Say that an event happened at noon of a day in Toronto, in 2025."""
-    at = datetime(2025, month, day, 17, tzinfo=UTC)
+    happened = datetime(2025, month, day, 17, tzinfo=UTC)
     return {
-        "updatedAt": {"value": at.isoformat(), "offset": -300},
+        "updatedAt": {"value": happened.isoformat(), "offset": -300},
         "shiftLocation": TORONTO,
         "transactionsPaid": [],
     }
@@ -26,73 +30,149 @@ def at(day: int, *, month: int) -> datetime:
     return datetime(2025, month, day, 18, tzinfo=UTC)
 
 
-BOUGHT = Delivery(bought(5_000_000, **on(10, month=1)), at(10, month=1))
-FIRST = Delivery(paid_with(4_000_000, **on(20, month=1)), at(25, month=2))
-SECOND = Delivery(paid_with(1_000_000, **on(10, month=2)), at(10, month=2))
+BOUGHT = bought(5_000_000, **on(10, month=1))
+FIRST = paid_with(4_000_000, **on(20, month=1))
+SECOND = paid_with(1_000_000, **on(10, month=2))
+FEBRUARY_BEGINS = datetime(2025, 2, 1, 5, tzinfo=UTC)
+
+
+async def book(connections: Pool, booked_at: datetime, *bodies: dict[str, Any]) -> None:
+    await load_at(connections, booked_at, [Delivery(body, booked_at) for body in bodies])
 
 
 async def months(connections: Pool) -> dict[int, tuple[int, int, int]]:
-    """Give opening, redeemed and closing of January to March."""
-    rows = await connections.fetch(
-        "SELECT month, opening, redeemed, closing, difference FROM reporting.liability_rollforward_monthly"
-        " WHERE month < '2025-04-01'"
-    )
+    """Give opening, redeemed and closing of each month."""
+    rows = await connections.fetch("SELECT * FROM reporting.liability_rollforward_monthly")
     assert all(row["difference"] == 0 for row in rows)
     return {row["month"].month: (int(row["opening"]), int(row["redeemed"]), int(row["closing"])) for row in rows}
 
 
-async def as_of(connections: Pool, instant: datetime, known_at: datetime | None = None) -> Decimal:
-    outstanding: Decimal = await connections.fetchval(
+async def as_of(connections: Pool, instant: datetime, known_at: datetime | None = None) -> Decimal | None:
+    outstanding: Decimal | None = await connections.fetchval(
         "SELECT outstanding FROM reporting.liability_as_of($1, $2)", instant, known_at
     )
     return outstanding
 
 
-async def test_a_late_event_restates_its_month_and_those_after_it(connections: Pool) -> None:
-    january_ends, february_first = datetime(2025, 2, 1, 5, tzinfo=UTC), at(1, month=2)
-    await load(connections, [BOUGHT, SECOND])
-    assert await months(connections) == {1: (0, 0, 50), 2: (50, 40, 10), 3: (10, 0, 10)}
-    assert await as_of(connections, january_ends) == 50
-
-    await load(connections, [FIRST])
-
-    assert await months(connections) == {1: (0, 10, 40), 2: (40, 30, 10), 3: (10, 0, 10)}
-    assert await as_of(connections, january_ends) == 40
-    assert await as_of(connections, january_ends, february_first) == 50
+async def restated(connections: Pool) -> list[tuple[Any, ...]]:
     rows = await connections.fetch("SELECT * FROM reporting.rollforward_restatements ORDER BY month, figure")
-    assert [(row["month"].month, row["figure"], int(row["change"]), row["late_events"]) for row in rows] == [
-        (1, "closing", -10, 1),
-        (1, "redeemed", 10, 1),
+    return [(row["month"].month, row["figure"], int(row["change"]), row["late_events"], row["causes"]) for row in rows]
+
+
+async def test_a_late_event_restates_its_month_and_those_after_it(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, at(10, month=2), SECOND)
+    assert await months(connections) == {1: (0, 0, 50), 2: (50, 40, 10)}
+    assert await as_of(connections, FEBRUARY_BEGINS) == 50
+    assert await restated(connections) == []
+
+    await book(connections, at(25, month=2), FIRST)
+
+    assert await months(connections) == {1: (0, 10, 40), 2: (40, 30, 10)}
+    assert await as_of(connections, FEBRUARY_BEGINS) == 40
+    assert await as_of(connections, FEBRUARY_BEGINS, at(11, month=2)) == 50
+    assert await restated(connections) == [(1, "closing", -10, 1, ["event"]), (1, "redeemed", 10, 1, ["event"])]
+    last = await connections.fetch("SELECT DISTINCT last_booked_at FROM reporting.rollforward_restatements")
+    assert [tuple(row) for row in last] == [(at(25, month=2),)]
+
+
+async def test_a_period_is_answered_as_it_stood_also_in_its_opening(connections: Pool) -> None:
+    question = "SELECT opening, redeemed, closing, difference FROM reporting.liability_rollforward($1, $2, $3)"
+    february = date(2025, 2, 1), date(2025, 2, 28)
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, at(10, month=2), SECOND)
+    await book(connections, at(25, month=2), FIRST)
+
+    then, now = [
+        tuple(map(int, await connections.fetchrow(question, *february, known_at) or ()))
+        for known_at in (at(11, month=2), None)
     ]
-    assert {row["last_received_at"] for row in rows} == {FIRST.received_at}
 
-
-async def test_what_was_believed_then_leaves_out_late_events_of_certificates_that_have_not_moved_since(
-    connections: Pool,
-) -> None:
-    january_ends, february_first = datetime(2025, 2, 1, 5, tzinfo=UTC), at(1, month=2)
-    unheard_of = Delivery(bought(3_000_000, _id="0" * 24, **on(15, month=1)), at(2, month=2))
-    await load(connections, [BOUGHT, FIRST, unheard_of])
-
-    assert await as_of(connections, january_ends) == 70
-    assert await as_of(connections, january_ends, february_first) == 50
+    assert then == (50, 40, 10, 0)
+    assert now == (40, 30, 10, 0)
 
 
 async def test_a_month_that_was_not_over_is_not_restated(connections: Pool) -> None:
-    await load(connections, [BOUGHT, Delivery(FIRST.body, at(31, month=1))])
+    await book(connections, at(10, month=1), BOUGHT)
+    # In UTC-12 it is still January.
+    await book(connections, datetime(2025, 2, 1, 12, tzinfo=UTC), FIRST)
 
-    assert await connections.fetch("SELECT * FROM reporting.rollforward_restatements") == []
+    assert await restated(connections) == []
 
 
-async def test_a_late_purchase_leaves_the_consideration_as_it_was_known(connections: Pool) -> None:
-    discounted = Delivery(bought(5_000_000, price=2_500_000, **on(10, month=1)), at(1, month=3))
-    question = "SELECT outstanding_at_consideration FROM reporting.liability_as_of($1, $2)"
-    february_ends = datetime(2025, 3, 1, 5, tzinfo=UTC)
+async def test_a_currency_that_becomes_known_late_restates_both_books_and_names_its_task(connections: Pool) -> None:
+    nowhere = {**on(10, month=1), "shiftLocation": {}, "certDefId": DEFINITION_ID}
+    await book(connections, at(10, month=1), bought(5_000_000, **nowhere))
+    await book(connections, at(10, month=3), definition(currencyCode="CAD", envelope={"created": 1735689600}))
 
-    await load(connections, [SECOND, discounted])
+    rows = await connections.fetch("SELECT * FROM reporting.rollforward_restatements ORDER BY currency, figure")
 
-    assert await connections.fetchval(question, february_ends, february_ends) == 10
-    assert await connections.fetchval(question, february_ends, february_ends + timedelta(days=1)) == 5
+    assert [(row["currency"], row["figure"], int(row["change"]), row["late_events"]) for row in rows] == [
+        ("CAD", "closing", 50, 0),
+        ("CAD", "issued", 50, 0),
+        ("unspecified", "closing", -50, 0),
+        ("unspecified", "issued", -50, 0),
+    ]
+    ((cause,),) = {tuple(row["causes"]) for row in rows}
+    assert cause.startswith("task:")
+
+
+async def test_what_comes_late_for_a_closed_month_is_booked_into_the_first_open_one(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await connections.execute("INSERT INTO closed_period VALUES (NULL, '2025-01-01')")
+    await book(connections, at(10, month=2), SECOND)
+    await book(connections, at(25, month=2), FIRST)
+
+    rows = await connections.fetch("SELECT * FROM reporting.books_monthly ORDER BY month")
+    assert [
+        tuple(
+            int(row[name])
+            for name in ("opening", "redeemed", "redeemed_for_earlier_months", "closing", "of_which_for_earlier_months")
+        )
+        for row in rows
+    ] == [(0, 0, 0, 50, 0), (50, 40, 10, 10, -10)]
+
+
+async def test_a_late_purchase_leaves_the_consideration_as_it_was_said(connections: Pool) -> None:
+    question = "SELECT outstanding_at_consideration FROM reporting.liability_on($1, $2)"
+    await book(connections, at(10, month=2), SECOND)
+    await book(connections, at(1, month=3), bought(5_000_000, price=2_500_000, **on(10, month=1)))
+
+    assert await connections.fetchval(question, date(2025, 2, 10), at(28, month=2)) == 10
+    assert await connections.fetchval(question, date(2025, 2, 10), None) == 5
+
+
+async def test_a_resend_that_arrives_again_books_nothing(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, at(10, month=3), {**BOUGHT, "attemptId": "again"})
+
+    assert await restated(connections) == []
+    assert await as_of(connections, FEBRUARY_BEGINS.replace(month=1, day=11), at(11, month=1)) == 50
+
+
+async def test_totals_that_were_kept_meanwhile_change_no_answer(connections: Pool) -> None:
+    answers = []
+    for kept in (False, True, True):
+        if kept:
+            async with connections.acquire() as connection:
+                assert await keep_totals(connection)
+        else:
+            await book(connections, at(10, month=1), BOUGHT)
+            await book(connections, at(10, month=2), SECOND)
+        answers.append(
+            [
+                await connections.fetch(f"SELECT * FROM reporting.{question}")  # noqa: S608 - ours
+                for question in (
+                    "liability_on('2025-01-15')",
+                    "liability_rollforward('2025-02-01', 'infinity')",
+                    "liability_rollforward('-infinity', '2025-02-05')",
+                    "liability_current",
+                )
+            ]
+        )
+
+    assert answers[0] == answers[1] == answers[2]
+    assert await connections.fetchval("SELECT count(*) FROM journal_total") == 2
 
 
 async def test_the_books_of_a_certificate_run_forward_across_time_zones(connections: Pool) -> None:
@@ -100,12 +180,11 @@ async def test_the_books_of_a_certificate_run_forward_across_time_zones(connecti
     vancouver = {"stationId": "vancouver", "timeZone": "America/Vancouver", "primaryCurrencyCode": "CAD"}
     moments = [datetime(2025, 2, 2, 5, 30, tzinfo=UTC), datetime(2025, 2, 2, 6, 0, tzinfo=UTC)]
     dates = [{"updatedAt": {"value": moment.isoformat(), "offset": 0}} for moment in moments]
-    await load(
+    await book(
         connections,
-        [
-            Delivery(bought(5_000_000, shiftLocation=TORONTO, **dates[0]), moments[0]),
-            Delivery(paid_with(1_000_000, shiftLocation=vancouver, **dates[1]), moments[1]),
-        ],
+        moments[1],
+        bought(5_000_000, shiftLocation=TORONTO, **dates[0]),
+        paid_with(1_000_000, shiftLocation=vancouver, **dates[1]),
     )
 
     rows = await connections.fetch(
@@ -118,29 +197,46 @@ async def test_the_books_of_a_certificate_run_forward_across_time_zones(connecti
 
 
 async def test_what_is_dated_before_its_purchase_happened_with_it_once_that_is_known(connections: Pool) -> None:
-    dated_later = Delivery(bought(5_000_000, price=2_500_000, **on(10, month=4)), at(10, month=4))
-    question = "SELECT outstanding_at_consideration FROM reporting.liability_as_of($1, $2)"
-    march_ends = datetime(2025, 4, 1, 5, tzinfo=UTC)
+    await book(connections, at(10, month=2), SECOND)
+    await book(connections, at(10, month=4), bought(5_000_000, price=2_500_000, **on(10, month=4)))
 
-    await load(connections, [SECOND, dated_later])
-
-    assert await connections.fetchval(question, march_ends, march_ends) == 10
-    assert await connections.fetchval(question, march_ends, at(11, month=4)) is None
-    assert await connections.fetchval(question, at(11, month=4), at(11, month=4)) == 5
-    assert await months(connections) == {}
-    rows = await connections.fetch("SELECT * FROM reporting.rollforward_restatements ORDER BY month, figure")
-    assert [(row["month"].month, row["figure"], int(row["change"])) for row in rows] == [
-        (2, "adjusted_up", -10), (2, "closing", -10), (3, "closing", -10), (3, "opening", -10),
-    ]  # fmt: skip
+    assert await months(connections) == {4: (0, 40, 10)}
+    assert await as_of(connections, at(1, month=4)) is None
+    # The books of then are asked as of a day that they had reached.
+    assert await as_of(connections, datetime(2025, 2, 11, 5, tzinfo=UTC), at(11, month=2)) == 10
 
 
-async def test_a_resend_that_arrived_earlier_shows_that_the_purchase_was_known_earlier(connections: Pool) -> None:
-    body = bought(5_000_000, price=2_500_000, **on(10, month=1))
-    question = "SELECT outstanding, outstanding_at_consideration FROM reporting.liability_as_of($1, $1)"
-    january_ends = datetime(2025, 2, 1, 5, tzinfo=UTC)
+async def test_the_books_end_with_the_latest_line_that_stands(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, at(5, month=2), paid_with(4_000_000, **on(5, month=2)))
+    assert await months(connections) == {1: (0, 0, 50), 2: (50, 10, 40)}
 
-    await load(connections, [Delivery(body, at(10, month=3))])
-    assert await connections.fetch(question, january_ends) == []
+    # It was paid with in January, and in February nothing changed.
+    await book(connections, at(6, month=2), FIRST)
 
-    await load(connections, [Delivery({**body, "attemptId": "again"}, at(10, month=1))])
-    assert [tuple(row) for row in await connections.fetch(question, january_ends)] == [(50, 25)]
+    for _ in range(2):
+        assert await months(connections) == {1: (0, 10, 40)}
+        with pytest.raises(asyncpg.InvalidParameterValueError, match="beyond the latest posting day, 2025-01-20"):
+            await connections.fetch("SELECT * FROM reporting.liability_on('2025-02-05')")
+        async with connections.acquire() as connection:
+            assert await keep_totals(connection)
+
+
+async def test_an_instant_counts_what_happened_before_it_and_beyond_the_books_is_refused(
+    connections: Pool,
+) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    happened = datetime.fromisoformat(BOUGHT["data"]["updatedAt"]["value"])
+
+    assert await as_of(connections, happened) is None
+    assert await as_of(connections, happened.replace(second=1)) == 50
+    # The latest day ends last in UTC-12.
+    assert await as_of(connections, datetime(2025, 1, 11, 12, tzinfo=UTC)) == 50
+    for beyond in (
+        "liability_as_of('2025-01-11 12:00:01Z')",
+        "liability_as_of('infinity')",
+        "liability_on('2025-01-11')",
+        "liability_on('infinity')",
+    ):
+        with pytest.raises(asyncpg.InvalidParameterValueError, match="beyond the latest posting day, 2025-01-10"):
+            await connections.fetch(f"SELECT * FROM reporting.{beyond}")  # noqa: S608 - ours

@@ -25,7 +25,8 @@ async def told(connections: Pool, *bodies: Body) -> None:
     ("bodies", "movements"),
     [
         ([bought()], [("issued", 50)]),
-        ([bought(0)], [("issued", 0)]),
+        # What changes nothing has no line.
+        ([bought(0)], [("unchanged", 0)]),
         ([bought(), paid_with(2_000_000, updated=1)], [("issued", 50), ("redeemed", -30)]),
         # Rose, and fell again.
         (
@@ -33,7 +34,9 @@ async def told(connections: Pool, *bodies: Body) -> None:
             [("issued", 50), ("adjusted_up", 10), ("redeemed", -50)],
         ),
         # Never redeemed, whatever was spent before we saw it.
-        ([paid_with(2_000_000, updated=1)], [("opening", 20)]),
+        ([paid_with(2_000_000, updated=1)], [("first_seen", 20)]),
+        # A purchase that is void already sells and voids.
+        ([bought(deleted=True)], [("issued", 50), ("voided", -50)]),
         # The purchase arrives late, and takes its place.
         ([paid_with(2_000_000, updated=1), bought()], [("issued", 50), ("redeemed", -30)]),
         # A second created event changes nothing, whichever came first.
@@ -85,8 +88,28 @@ async def test_a_story_gives_these_movements(
 ) -> None:
     await told(connections, *bodies)
 
-    rows = await connections.fetch("SELECT movement, change FROM reporting.certificate_activity ORDER BY position")
+    rows = await connections.fetch(
+        "SELECT position, movement, sum(change) AS change FROM reporting.certificate_activity"
+        # What was taken back is shown, too.
+        " GROUP BY position, movement HAVING coalesce(sum(entry), 1) > 0 ORDER BY position, min(line)"
+    )
     assert [(row["movement"], int(row["change"])) for row in rows] == movements
+
+
+async def test_a_statement_shows_what_was_booked_and_taken_back_as_what_it_is(connections: Pool) -> None:
+    late, purchase = paid_with(2_000_000, updated=1), bought()
+    await told(connections, late)
+    await told(connections, purchase)
+
+    rows = await connections.fetch("SELECT * FROM reporting.certificate_activity ORDER BY position, line")
+    assert [(row["position"], row["movement"], row["entry"], int(row["change"]), row["caused_by"]) for row in rows] == [
+        (1, "issued", 1, 50, purchase["id"]),
+        (2, "first_seen", 1, 20, late["id"]),
+        (2, "first_seen", -1, -20, purchase["id"]),
+        (2, "redeemed", 1, -30, purchase["id"]),
+    ]
+    balances = [(int(row["balance_before"]), int(row["balance_after"])) for row in rows]
+    assert balances == [(0, 50), (0, 20), (0, 20), (50, 20)]
 
 
 async def test_events_of_two_certificates_in_one_second_stay_apart(connections: Pool) -> None:
@@ -105,9 +128,12 @@ async def test_events_of_two_certificates_in_one_second_stay_apart(connections: 
         # Nobody said what was paid: counted in full, and no discount is made up.
         (5_000_000, None, "25.00000", (1, 0, "0.00000")),
         (5_000_000, 6_000_000, "30.00000", (1, 0, "-10.00000")),
-        (0, 0, "25.00000", (1, 0, "0.00000")),
-        # 25.00000 x 1 / 3, rounded half up.
-        (3, 1, "8.33333", (1, 0, "0.00002")),
+        # Nothing for nothing is given away.
+        (0, 0, "25.00000", (0, 1, "0.00000")),
+        # 25.00000 x 4 / 30, rounded half up.
+        (30_000_000, 4_000_000, "3.33333", (1, 0, "260.00000")),
+        # More than the face value: the price, and all that goes beyond.
+        (2_000_000, 1_000_000, "15.00000", (1, 0, "10.00000")),
     ],
 )
 async def test_what_was_paid_for_what_is_left(
@@ -141,6 +167,18 @@ async def test_a_day_is_the_stations_also_when_the_clocks_change(connections: Po
     (row,) = await connections.fetch("SELECT local_day, posting_day FROM reporting.certificate_activity")
     assert (row["local_day"].day, row["posting_day"].day) == (day, day)
     assert (await connections.fetchval("SELECT day FROM reporting.sales_daily")).day == day
+
+
+async def test_an_age_is_counted_on_the_clock_of_the_issuing_station(connections: Pool) -> None:
+    """Twelve hours more than 365 days ago: on a clock that is before noon that is 366 days, on one behind it 365."""
+    now = await connections.fetchval("SELECT now()")
+    station, elsewhere = ("UTC", "Etc/GMT-12") if now.hour < 12 else ("Etc/GMT-12", "UTC")
+    at = {"value": (now - timedelta(days=365, hours=12)).isoformat(), "offset": 0}
+    sold = bought(createdAt=at, updatedAt=at, shiftLocation={"stationId": "here", "timeZone": station})
+    await load(connections, [Delivery(sold, START)], time_zone=elsewhere)
+
+    assert await connections.fetchval("SELECT age FROM reporting.liability_aging") == "1-2 years"
+    assert await connections.fetchval("SELECT days_dormant FROM reporting.dormant_certificates") == 366
 
 
 async def test_test_traffic_touches_no_live_balance(connections: Pool) -> None:

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from consumer.postgres.database import Connection, Pool
+from consumer.books.totals import keep_totals
+from consumer.postgres.database import Connection, Pool, statement
 from deploy.local.stack import Stack
 from tests.reporting.loading import load
 from tests.reporting.year import a_year
@@ -65,7 +66,9 @@ async def test_a_reader_sees_every_report_and_nothing_personal(connections: Pool
         assert text, f"{report} is empty: nothing was checked"
         assert not [word for word in PERSONAL if word in text], report
     for schema in ("reporting", "reporting_test"):
-        assert await reader.fetch(f"SELECT * FROM {schema}.liability_as_of('2025-07-01', '2025-08-01')")  # noqa: S608
+        assert await reader.fetch(f"SELECT * FROM {schema}.liability_as_of('2025-07-01')")  # noqa: S608
+        assert await reader.fetch(f"SELECT * FROM {schema}.liability_on('2025-07-01')")  # noqa: S608
+        assert await reader.fetch(f"SELECT * FROM {schema}.liability_rollforward('-infinity', 'infinity')")  # noqa: S608
 
 
 async def test_a_reader_is_refused_every_table_and_every_part_of_a_report(connections: Pool, connect: Connect) -> None:
@@ -78,9 +81,13 @@ async def test_a_reader_is_refused_every_table_and_every_part_of_a_report(connec
             await reader.fetch(f"SELECT * FROM {name}")  # noqa: S608
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await reader.fetch("SELECT * FROM reporting_internal.rollforward('day', true)")
-    for statement in ("DELETE FROM reporting.certificate_current", "CREATE VIEW reporting.mine AS SELECT 1"):
+    for refused in (
+        "DELETE FROM reporting.certificate_current",
+        "UPDATE reporting.journal SET change = 0",
+        "CREATE VIEW reporting.mine AS SELECT 1",
+    ):
         with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.ObjectNotInPrerequisiteStateError)):
-            await reader.execute(statement)
+            await reader.execute(refused)
 
 
 async def test_a_writer_writes_the_tables_but_cannot_rewrite_history(connections: Pool, connect: Connect) -> None:
@@ -89,23 +96,27 @@ async def test_a_writer_writes_the_tables_but_cannot_rewrite_history(connections
 
     assert await writer.fetch("SELECT * FROM giftcert.certificate")
     await writer.execute("UPDATE giftcert.certificate SET status = 'paid'")
-    for statement in (
+    for refused in (
         "UPDATE giftcert.certificate_history SET balance = 0",
         "DELETE FROM giftcert.certificate_history",
         "DELETE FROM giftcert.certificate",
-        "TRUNCATE giftcert.webhook_attempt",
+        "UPDATE giftcert.journal SET change = 0",
+        "DELETE FROM giftcert.journal",
+        "TRUNCATE giftcert.journal",
+        "TRUNCATE giftcert.other_attempt",
         "DROP TABLE giftcert.definition",
-        "SELECT * FROM reporting_internal.movement",
+        "SELECT * FROM reporting_internal.line",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await writer.execute(statement)
+            await writer.execute(refused)
 
 
 async def test_a_writer_reads_the_reports_that_it_exports_as_metrics(connect: Connect) -> None:
     writer = await connect("giftledger_writer")
 
-    await writer.fetch("SELECT sum(difference) FROM reporting.liability_rollforward_monthly")
-    await writer.fetch("SELECT rule, count(*) FROM reporting.data_quality_exceptions GROUP BY rule")
+    await writer.fetch(statement("report_metrics/differences"))
+    await writer.fetch(statement("report_metrics/exceptions"))
+    assert await keep_totals(writer)
 
 
 async def test_the_owner_owns_tables_and_reports(connections: Pool, connect: Connect) -> None:

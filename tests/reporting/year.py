@@ -19,6 +19,9 @@ TIME_ZONE = "America/Regina"
 
 STATIONS: tuple[dict[str, Any], ...] = (
     {"stationId": "toronto", "name": "Toronto", "timeZone": "America/Toronto", "primaryCurrencyCode": "CAD"},
+    {"stationId": "toronto", "name": "Toronto Union", "timeZone": "America/Toronto", "primaryCurrencyCode": "CAD"},
+    {"stationId": "auckland", "name": "Auckland", "timeZone": "Pacific/Auckland", "primaryCurrencyCode": "NZD"},
+    {"stationId": "calgary", "name": "Calgary", "timeZone": " america/EDMONTON ", "primaryCurrencyCode": "CAD"},
     {"stationId": "vancouver", "name": "Vancouver", "timeZone": "America/Vancouver", "primaryCurrencyCode": "CAD"},
     {"stationId": "new-york", "name": "New York", "timeZone": "America/New_York", "primaryCurrencyCode": "USD"},
     {"stationId": "tijuana", "name": "Tijuana", "timeZone": "America/Tijuana", "primaryCurrencyCode": "MXN"},
@@ -35,8 +38,11 @@ DEFINITIONS: tuple[dict[str, Any], ...] = (
     {"name": "Too dear", "price": 3_100_000, "value": 3_000_000, "currencyCode": "MXN"},
     {"name": "No longer sold", "price": 1_999_990, "value": 2_000_000, "currencyCode": "", "disabled": True},
     {"name": "Withdrawn", "price": 2_000_000, "value": 2_000_000, "currencyCode": ""},
+    {"name": "Nothing for nothing", "price": 0, "value": 0, "currencyCode": ""},
 )
 WITHDRAWN = 6
+# After how many days a definition names another currency: one that named none, and one that did.
+EDITED = {2: (100, "EUR"), 4: (150, "CAD")}
 UNKNOWN_DEFINITION = "0" * 24
 
 
@@ -74,6 +80,10 @@ class _Year:
             "updatedAt": _date(created),
         }
         self._send("giftcertificates.created", data, created, livemode=livemode)
+        if index in EDITED:
+            edited = START + timedelta(days=EDITED[index][0])
+            again = {**data, "currencyCode": EDITED[index][1], "updatedAt": _date(edited)}
+            self._send("giftcertificates.updated", again, edited, livemode=livemode)
         if index == WITHDRAWN:
             deleted = START + timedelta(days=200)
             self._send("giftcertificates.deleted", {"giftcertificateId": data["_id"]}, deleted, livemode=livemode)
@@ -83,6 +93,7 @@ class _Year:
         chance = self.random
         bought_at = START + timedelta(seconds=chance.randrange(DAYS * 86_400))
         data = self._bought(index, bought_at)
+        first_account = data["accountId"]
         # The purchase of one in twelve never arrives.
         if chance.random() > 1 / 12:
             self._send("giftcertificate.created", data, bought_at, livemode=livemode)
@@ -103,6 +114,8 @@ class _Year:
                 "shiftId": f"shift-{chance.randrange(9)}",
                 "updatedAt": _date(at),
                 "transactionsPaid": self._as_sent(paid),
+                # Where the purchase names no account, a later event may; some name another one.
+                "accountId": chance.choice([first_account or ACCOUNTS[0]] * 40 + [ACCOUNTS[1], ""]),
                 "deleted": data.get("deleted", False) or chance.random() < 0.03,
             }
             # One payment in twenty never arrives.
@@ -113,8 +126,10 @@ class _Year:
         chance = self.random
         definition = index % len(DEFINITIONS)
         described = DEFINITIONS[definition]
-        account = ACCOUNTS[chance.random() < 0.3]
+        account = ACCOUNTS[chance.random() < 0.3] if chance.random() < 0.97 else ""
         price = chance.choice([described["price"], described["price"], described["price"] - chance.randrange(99)])
+        if chance.random() < 0.04:
+            price = None
         return {
             "_id": f"{index:024x}",
             "accountId": account,
@@ -122,13 +137,14 @@ class _Year:
             "trxId": f"trx-{index}",
             "status": "paid",
             "balance": described["value"],
-            "price": max(price, 0),
-            "total": max(price, 0) * 113 // 100,
+            "price": price and max(price, 0),
+            "total": price and max(price, 0) * 113 // 100,
+            "deleted": chance.random() < 0.02,
             "transactionsPaid": [],
             "shiftLocation": chance.choice(STATIONS),
             "shiftId": f"shift-{chance.randrange(9)}",
             "userId": f"agent-{chance.randrange(9)}",
-            "agencyId": chance.choice(["", "", "agency-1"]),
+            **chance.choice([{"agencyId": ""}, {"agencyId": ""}, {"agencyId": "agency-1", "agencyName": "An agency"}]),
             "customerNumber": chance.choice(["", f"customer-{chance.randrange(40)}"]),
             "firstName": "Zoë",
             "lastName": "Personal-Name",

@@ -14,9 +14,10 @@ MAY_IMPORT = {
     "consumer.common": "",
     "consumer.kafka": "schemas common",
     "consumer.postgres": "schemas common",
+    "consumer.books": "schemas common postgres",
     "consumer.ingress": "schemas common kafka",
-    "consumer.worker": "schemas common kafka postgres",
-    "consumer.operate": "schemas common kafka postgres worker",
+    "consumer.worker": "schemas common kafka postgres books",
+    "consumer.operate": "schemas common kafka postgres books worker",
     "consumer.traffic": "schemas common ingress",
     "consumer.contracts": "schemas common kafka ingress worker operate traffic",
 }

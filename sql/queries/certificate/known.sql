@@ -1,36 +1,48 @@
--- What is known of a batch ($1 certificate ids, $2 livemodes, $3 event ids, $4 attempt ids): of each event, by its
--- number in the batch, whether the ledger holds the attempt and the history the event, and how far its certificate
--- has come. Of what is new nothing is said.
+-- What is known of a batch ($1 certificate ids, $2 livemodes, $3 event ids, $4 attempt keys): of each event, by its number
+-- in the batch, which event the attempt brought, when the event arrived, and how far its certificate has come, with the
+-- version of that row. Of what is new nothing is said.
 SELECT
     batch.number,
-    attempt.is_known IS NOT NULL AS is_attempt_known,
-    history.is_known IS NOT NULL AS is_event_known,
-    head.occurred_at,
-    head.emitted_at,
-    head.kind,
-    head.transactions_paid,
-    head.event_id,
-    NULL::timestamptz AS deleted_at
-FROM unnest($1::text[], $2::boolean[], $3::text[], $4::text[])
-    WITH ORDINALITY AS batch (certificate_id, livemode, event_id, attempt_id, number)
+    coalesce(attempt.family, other.family) AS attempt_family,
+    coalesce(attempt.entity_id, other.entity_id) AS attempt_entity_id,
+    coalesce(attempt.event_id, other.event_id) AS attempt_event_id,
+    history.received_at IS NOT NULL AS is_event_known,
+    history.received_at AS event_received_at,
+    head.*
+FROM unnest($1::text[], $2::boolean[], $3::text[], $4::bytea[])
+    WITH ORDINALITY AS batch (certificate_id, livemode, event_id, attempt_key, number)
 -- Each by its key: the limit keeps the planner, which may know the tables from when they were empty, from reading all.
 LEFT JOIN LATERAL (
-    SELECT true AS is_known
-    FROM webhook_attempt
-    WHERE attempt_id = batch.attempt_id AND livemode = batch.livemode
+    SELECT 'certificate' AS family, certificate_id AS entity_id, event_id
+    FROM certificate_history
+    WHERE attempt_key = batch.attempt_key
     LIMIT 1
 ) AS attempt ON true
 LEFT JOIN LATERAL (
-    SELECT true AS is_known
-    FROM certificate_history
-    WHERE certificate_id = batch.certificate_id AND livemode = batch.livemode AND event_id = batch.event_id
+    SELECT
+        CASE WHEN event LIKE 'giftcertificates.%' THEN 'definition' ELSE 'certificate' END AS family,
+        entity_id,
+        event_id
+    FROM other_attempt
+    WHERE attempt_key = batch.attempt_key
     LIMIT 1
-) AS history ON true
+) AS other ON true
 LEFT JOIN LATERAL (
     SELECT
-        true AS is_known, occurred_at, emitted_at, kind, coalesce(transactions_paid, -1) AS transactions_paid, event_id
+        xmin AS seen, kind, occurred_at, emitted_at, transactions_paid, event_id,
+        account_id, definition_id, currency, issuing_station_id, face_value, purchase_price,
+        balance, deleted, has_been_deleted, effective_at, posting_day,
+        first_seen, began_at, events
     FROM certificate
     WHERE certificate_id = batch.certificate_id AND livemode = batch.livemode
     LIMIT 1
 ) AS head ON true
-WHERE attempt.is_known OR head.is_known
+-- A certificate without a row has no history.
+LEFT JOIN LATERAL (
+    SELECT received_at
+    FROM certificate_history
+    WHERE certificate_id = batch.certificate_id AND livemode = batch.livemode AND event_id = batch.event_id
+        AND head.events IS NOT NULL
+    LIMIT 1
+) AS history ON true
+WHERE attempt.entity_id IS NOT NULL OR other.entity_id IS NOT NULL OR head.events IS NOT NULL

@@ -1,63 +1,120 @@
--- The newest event of each certificate becomes the current state, unless the table holds a newer one; of several
--- created events the first stays. Sorted, as all that is written, so that two workers that write the same rows do so in
--- the same order and do not deadlock.
-INSERT INTO certificate AS known (
-    certificate_id, livemode, occurred_at, emitted_at, kind, event_id,
-    balance, price, total, transactions_paid, deleted, status, transaction_id,
-    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
-    station_currency_code, display_currency_code,
-    created_at, definition_id, account_id, customer_number, agency_name, data
-)
-SELECT
-    certificate_id, livemode, occurred_at, emitted_at, kind, event_id,
-    balance, price, total, transactions_paid, deleted, status, transaction_id,
-    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
-    station_currency_code, display_currency_code,
-    created_at, definition_id, account_id, customer_number, agency_name, data
-FROM incoming_certificate
-WHERE data IS NOT NULL
-ORDER BY certificate_id, livemode
-ON CONFLICT (certificate_id, livemode) DO UPDATE SET
-    (
-        occurred_at, emitted_at, kind, event_id,
-        balance, price, total, transactions_paid, deleted, status, transaction_id,
-        user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
-        station_currency_code, display_currency_code,
-        created_at, definition_id, account_id, customer_number, agency_name, data
-    ) = (
-        EXCLUDED.occurred_at, EXCLUDED.emitted_at, EXCLUDED.kind, EXCLUDED.event_id,
-        EXCLUDED.balance, EXCLUDED.price, EXCLUDED.total, EXCLUDED.transactions_paid, EXCLUDED.deleted,
-        EXCLUDED.status, EXCLUDED.transaction_id,
-        EXCLUDED.user_id, EXCLUDED.agency_id, EXCLUDED.shift_id, EXCLUDED.station_id, EXCLUDED.station_name,
-        EXCLUDED.station_time_zone, EXCLUDED.station_currency_code, EXCLUDED.display_currency_code,
-        EXCLUDED.created_at, EXCLUDED.definition_id, EXCLUDED.account_id, EXCLUDED.customer_number,
-        EXCLUDED.agency_name, EXCLUDED.data
+-- The certificates of a batch become what their events come to, in one statement; gives how many were updated. Rows are
+-- taken in one order, so that two workers that write the same rows do not deadlock.
+WITH created AS (
+    -- One that another worker made meanwhile is a conflict, never a silent update.
+    INSERT INTO certificate (
+        certificate_id, livemode, occurred_at, emitted_at, kind, event_id, balance, price, total,
+        transactions_paid, deleted, status, transaction_id, agency_id, station_id, station_name, time_zone,
+        created_at, customer_number, agency_name, purchase_event_id, purchased_at, purchase_day, face_value,
+        purchase_price, purchase_total, purchase_transactions_paid, purchase_deleted, issuing_station_id,
+        issuing_station_name, issuing_time_zone, issuing_agency_id, issuing_agency_name, account_id,
+        definition_id, currency, first_seen, began_at, effective_at, posting_day, consideration,
+        has_been_deleted, events
     )
-WHERE CASE
-    WHEN EXCLUDED.kind = 'created' AND known.kind = 'created' THEN
-        (EXCLUDED.occurred_at, EXCLUDED.emitted_at, coalesce(EXCLUDED.transactions_paid, -1), EXCLUDED.event_id)
-        < (known.occurred_at, known.emitted_at, coalesce(known.transactions_paid, -1), known.event_id)
-    ELSE
-        (
-            EXCLUDED.kind <> 'created', EXCLUDED.occurred_at, EXCLUDED.emitted_at, EXCLUDED.kind,
-            coalesce(EXCLUDED.transactions_paid, -1), EXCLUDED.event_id
-        ) > (
-            known.kind <> 'created', known.occurred_at, known.emitted_at, known.kind,
-            coalesce(known.transactions_paid, -1), known.event_id
-        )
-END;
+    SELECT
+        certificate_id, livemode, occurred_at, emitted_at, kind, event_id, balance, price, total,
+        transactions_paid, deleted, status, transaction_id, agency_id, station_id, station_name, time_zone,
+        created_at, customer_number, agency_name, purchase_event_id, purchased_at, purchase_day, face_value,
+        purchase_price, purchase_total, purchase_transactions_paid, purchase_deleted, issuing_station_id,
+        issuing_station_name, issuing_time_zone, issuing_agency_id, issuing_agency_name, account_id,
+        definition_id, currency, first_seen, began_at, effective_at, posting_day, consideration,
+        has_been_deleted, events
+    FROM incoming_certificate
+    WHERE seen IS NULL
+    ORDER BY certificate_id, livemode
+),
 
--- The events of a batch enter the history.
-INSERT INTO certificate_history (
-    certificate_id, livemode, event_id, occurred_at, emitted_at, kind,
-    balance, price, total, transactions_paid, deleted, status, transaction_id,
-    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
-    station_currency_code, display_currency_code, received_at, doubts
+-- The newest event's data, as it came.
+documented AS (
+    INSERT INTO certificate_document AS known (certificate_id, livemode, data)
+    SELECT certificate_id, livemode, data
+    FROM incoming_certificate
+    WHERE data IS NOT NULL
+    ORDER BY certificate_id, livemode
+    ON CONFLICT (certificate_id, livemode) DO UPDATE SET data = EXCLUDED.data
+),
+
+-- Certificates that were known, if they are still as they were read: whoever booked meanwhile moved the row's version. First
+-- those that only went on, then those whose past or purchase is another one now.
+went_on AS (
+    UPDATE certificate AS known SET
+        (
+            occurred_at, emitted_at, kind, event_id, balance, price, total, transactions_paid, deleted,
+            status, transaction_id, agency_id, station_id, station_name, time_zone, created_at,
+            customer_number, agency_name, account_id, definition_id, currency, first_seen, began_at,
+            effective_at, posting_day, consideration, has_been_deleted, events
+        ) = (
+            incoming.occurred_at, incoming.emitted_at, incoming.kind, incoming.event_id, incoming.balance,
+            incoming.price, incoming.total, incoming.transactions_paid, incoming.deleted, incoming.status,
+            incoming.transaction_id, incoming.agency_id, incoming.station_id, incoming.station_name,
+            incoming.time_zone, incoming.created_at, incoming.customer_number, incoming.agency_name,
+            incoming.account_id, incoming.definition_id, incoming.currency, incoming.first_seen,
+            incoming.began_at, incoming.effective_at, incoming.posting_day, incoming.consideration,
+            incoming.has_been_deleted, incoming.events
+        )
+    FROM (
+        SELECT *
+        FROM incoming_certificate
+        WHERE seen IS NOT NULL AND is_state AND NOT is_purchase
+        ORDER BY certificate_id, livemode
+    ) AS incoming
+    WHERE known.certificate_id = incoming.certificate_id
+        AND known.livemode = incoming.livemode
+        AND known.xmin = incoming.seen
+    RETURNING true
+),
+
+changed AS (
+    UPDATE certificate AS known SET
+        (
+            account_id, definition_id, currency, first_seen, began_at, effective_at, posting_day,
+            consideration, has_been_deleted, events
+        ) = (
+            incoming.account_id, incoming.definition_id, incoming.currency, incoming.first_seen,
+            incoming.began_at, incoming.effective_at, incoming.posting_day, incoming.consideration,
+            incoming.has_been_deleted, incoming.events
+        ),
+        occurred_at = CASE WHEN incoming.is_state THEN incoming.occurred_at ELSE known.occurred_at END,
+        emitted_at = CASE WHEN incoming.is_state THEN incoming.emitted_at ELSE known.emitted_at END,
+        kind = CASE WHEN incoming.is_state THEN incoming.kind ELSE known.kind END,
+        event_id = CASE WHEN incoming.is_state THEN incoming.event_id ELSE known.event_id END,
+        balance = CASE WHEN incoming.is_state THEN incoming.balance ELSE known.balance END,
+        price = CASE WHEN incoming.is_state THEN incoming.price ELSE known.price END,
+        total = CASE WHEN incoming.is_state THEN incoming.total ELSE known.total END,
+        transactions_paid = CASE WHEN incoming.is_state THEN incoming.transactions_paid ELSE known.transactions_paid END,
+        deleted = CASE WHEN incoming.is_state THEN incoming.deleted ELSE known.deleted END,
+        status = CASE WHEN incoming.is_state THEN incoming.status ELSE known.status END,
+        transaction_id = CASE WHEN incoming.is_state THEN incoming.transaction_id ELSE known.transaction_id END,
+        agency_id = CASE WHEN incoming.is_state THEN incoming.agency_id ELSE known.agency_id END,
+        station_id = CASE WHEN incoming.is_state THEN incoming.station_id ELSE known.station_id END,
+        station_name = CASE WHEN incoming.is_state THEN incoming.station_name ELSE known.station_name END,
+        time_zone = CASE WHEN incoming.is_state THEN incoming.time_zone ELSE known.time_zone END,
+        created_at = CASE WHEN incoming.is_state THEN incoming.created_at ELSE known.created_at END,
+        customer_number = CASE WHEN incoming.is_state THEN incoming.customer_number ELSE known.customer_number END,
+        agency_name = CASE WHEN incoming.is_state THEN incoming.agency_name ELSE known.agency_name END,
+        purchase_event_id = CASE WHEN incoming.is_purchase THEN incoming.purchase_event_id ELSE known.purchase_event_id END,
+        purchased_at = CASE WHEN incoming.is_purchase THEN incoming.purchased_at ELSE known.purchased_at END,
+        purchase_day = CASE WHEN incoming.is_purchase THEN incoming.purchase_day ELSE known.purchase_day END,
+        face_value = CASE WHEN incoming.is_purchase THEN incoming.face_value ELSE known.face_value END,
+        purchase_price = CASE WHEN incoming.is_purchase THEN incoming.purchase_price ELSE known.purchase_price END,
+        purchase_total = CASE WHEN incoming.is_purchase THEN incoming.purchase_total ELSE known.purchase_total END,
+        purchase_transactions_paid = CASE WHEN incoming.is_purchase THEN incoming.purchase_transactions_paid ELSE known.purchase_transactions_paid END,
+        purchase_deleted = CASE WHEN incoming.is_purchase THEN incoming.purchase_deleted ELSE known.purchase_deleted END,
+        issuing_station_id = CASE WHEN incoming.is_purchase THEN incoming.issuing_station_id ELSE known.issuing_station_id END,
+        issuing_station_name = CASE WHEN incoming.is_purchase THEN incoming.issuing_station_name ELSE known.issuing_station_name END,
+        issuing_time_zone = CASE WHEN incoming.is_purchase THEN incoming.issuing_time_zone ELSE known.issuing_time_zone END,
+        issuing_agency_id = CASE WHEN incoming.is_purchase THEN incoming.issuing_agency_id ELSE known.issuing_agency_id END,
+        issuing_agency_name = CASE WHEN incoming.is_purchase THEN incoming.issuing_agency_name ELSE known.issuing_agency_name END
+    FROM (
+        SELECT *
+        FROM incoming_certificate
+        WHERE seen IS NOT NULL AND NOT (is_state AND NOT is_purchase)
+        ORDER BY certificate_id, livemode
+    ) AS incoming
+    WHERE known.certificate_id = incoming.certificate_id
+        AND known.livemode = incoming.livemode
+        AND known.xmin = incoming.seen
+    RETURNING true
 )
-SELECT
-    certificate_id, livemode, event_id, occurred_at, emitted_at, kind,
-    balance, price, total, transactions_paid, deleted, status, transaction_id,
-    user_id, agency_id, shift_id, station_id, station_name, station_time_zone,
-    station_currency_code, display_currency_code, received_at, doubts
-FROM incoming_certificate
-ORDER BY certificate_id, livemode, event_id
+
+SELECT (SELECT count(*) FROM went_on) + (SELECT count(*) FROM changed) AS updated

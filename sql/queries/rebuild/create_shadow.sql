@@ -1,4 +1,4 @@
--- Empty copies of the four tables in schema giftcert_shadow, the same down to the names of their indexes, their
+-- Empty copies of the tables of facts in schema giftcert_shadow, the same down to the names of their indexes, their
 -- owners and their grants: after the swap nobody can tell them apart.
 DO $$
 DECLARE
@@ -6,7 +6,9 @@ DECLARE
     table_name text;
     made record;
 BEGIN
-    FOREACH table_name IN ARRAY ARRAY['webhook_attempt', 'certificate', 'certificate_history', 'definition'] LOOP
+    FOREACH table_name IN ARRAY ARRAY[
+        'other_attempt', 'certificate', 'certificate_document', 'certificate_history', 'definition'
+    ] LOOP
         live := format('giftcert.%I', table_name)::regclass;
         EXECUTE format(
             'CREATE TABLE giftcert_shadow.%I (LIKE %s INCLUDING ALL EXCLUDING INDEXES) %s',
@@ -16,16 +18,17 @@ BEGIN
         );
 
         FOR made IN
-            SELECT pg_get_indexdef(indexrelid) AS definition, indexrelid::regclass AS index, conname
+            SELECT pg_get_indexdef(indexrelid) AS definition, indexrelid::regclass AS index, conname,
+                CASE contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END AS kind
             FROM pg_index
-            LEFT JOIN pg_constraint ON conindid = indexrelid AND contype = 'p'
+            LEFT JOIN pg_constraint ON conindid = indexrelid AND contype IN ('p', 'u')
             WHERE indrelid = live
         LOOP
             EXECUTE replace(made.definition, ' ON giftcert.', ' ON giftcert_shadow.');
             IF made.conname IS NOT NULL THEN
                 EXECUTE format(
-                    'ALTER TABLE giftcert_shadow.%I ADD CONSTRAINT %I PRIMARY KEY USING INDEX %I',
-                    table_name, made.conname, made.conname
+                    'ALTER TABLE giftcert_shadow.%I ADD CONSTRAINT %I %s USING INDEX %I',
+                    table_name, made.conname, made.kind, made.conname
                 );
             END IF;
         END LOOP;

@@ -1,1 +1,2 @@
-SELECT currency, sum(abs(difference)) FROM reporting.liability_rollforward_daily GROUP BY currency
+-- By how much books and certificates differ, each book by itself.
+SELECT currency, sum(abs(difference)) FROM reporting.liability_current GROUP BY currency

@@ -11,9 +11,7 @@ BEGIN
     SELECT string_agg(oid::regprocedure::text, ', ') INTO functions
     FROM pg_proc
     WHERE pronamespace IN ('reporting'::regnamespace, 'reporting_test'::regnamespace, 'reporting_internal'::regnamespace)
-        AND proowner = current_user::regrole
-        -- The triggers stay: reports come and go, the digests do not.
-        AND prorettype <> 'trigger'::regtype;
+        AND proowner = current_user::regrole;
 
     -- One statement each: among themselves they may depend on one another. Views go first, functions hold none.
     EXECUTE coalesce('DROP VIEW ' || views, '');

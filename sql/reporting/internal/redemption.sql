@@ -1,20 +1,21 @@
--- Every redemption, live and test, with what its certificate adds. Amounts in 1/100000.
+-- What was paid with certificates, live and test, by the month of the posting day. Amounts in 1/100000.
 CREATE OR REPLACE VIEW reporting_internal.redemption AS
 SELECT
-    movement.certificate_id,
-    movement.livemode,
-    movement.occurred_at,
-    movement.local_day,
-    movement.posting_day,
-    -movement.change AS redeemed,
-    movement.station_id,
-    movement.station_name,
-    state.account_id,
-    state.definition_id,
-    state.currency,
-    state.is_purchase_known,
-    state.issuing_station_id,
-    state.issuing_station_name
-FROM reporting_internal.movement
-JOIN reporting_internal.certificate_state AS state USING (certificate_id, livemode)
-WHERE movement.movement = 'redeemed';
+    journal.livemode,
+    journal.certificate_id,
+    journal.account_id,
+    journal.definition_id,
+    journal.currency,
+    journal.issuing_station_id,
+    journal.station_id,
+    journal.posting_day,
+    -journal.change AS redeemed,
+    journal.entry,
+    unknown.certificate_id IS NULL AS is_purchase_known
+FROM giftcert.journal
+-- Those without a purchase are few.
+LEFT JOIN giftcert.certificate AS unknown
+    ON unknown.certificate_id = journal.certificate_id
+        AND unknown.livemode = journal.livemode
+        AND unknown.purchase_event_id IS NULL
+WHERE journal.movement = 'redeemed';

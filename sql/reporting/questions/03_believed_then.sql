@@ -1,4 +1,4 @@
--- And what did we believe on 5 April that it was?
+-- And what did the books say on 5 April that it was, at one instant everywhere?
 SELECT account_id, currency, outstanding, certificates
 FROM reporting.liability_as_of(
     as_of => '2026-04-01 00:00 America/Toronto',

@@ -4,6 +4,7 @@ SELECT
     currency,
     sum(opening) AS opening,
     sum(issued) AS issued,
+    sum(first_seen) AS first_seen,
     sum(adjusted_up) AS adjusted_up,
     sum(redeemed) AS redeemed,
     sum(adjusted_down) AS adjusted_down,

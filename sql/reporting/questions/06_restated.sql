@@ -1,4 +1,4 @@
 -- Which figures of months that we reported have changed since, and because of what?
-SELECT month, currency, figure, change, late_events, last_received_at
+SELECT month, currency, figure, change, late_events, causes, last_booked_at
 FROM reporting.rollforward_restatements
 ORDER BY month, currency, figure;

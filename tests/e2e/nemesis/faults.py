@@ -103,7 +103,8 @@ def terminate_backends(deployment: Deployment, chance: random.Random) -> None:
     for _ in range(chance.randint(1, 5)):
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             deployment.postgres.execute(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'giftledger'"
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE application_name LIKE 'giftledger %'"
             )
         time.sleep(chance.uniform(0.05, 0.5))
 

@@ -1,4 +1,4 @@
-"""Prune takes old attempts out of the ledger, and what comes again afterwards still changes nothing."""
+"""Prune takes old resends out of the ledger, and what comes again afterwards still changes nothing."""
 
 from datetime import timedelta
 
@@ -12,22 +12,29 @@ OLD, RECENT = "2020-01-01T00:00:00Z", "2126-01-01T00:00:00Z"
 YEAR = timedelta(days=365)
 
 
-async def test_only_attempts_older_than_the_age_go(settings: Settings, connections: Pool) -> None:
-    old = [event(bought(_id=f"old-{number}"), received_at=OLD) for number in range(5000)]
-    await applied(connections, *old, event(bought(_id="recent"), received_at=RECENT))
+async def test_only_resends_older_than_the_age_go(settings: Settings, connections: Pool) -> None:
+    first = [event(bought(_id=f"old-{number}"), received_at=OLD) for number in range(3000)]
+    ids = [one.order.event_id for one in first]
+    again = [
+        event(bought(_id=f"old-{number}", envelope={"id": id_}), received_at=OLD) for number, id_ in enumerate(ids)
+    ]
+    recent = event(bought(_id="old-0", envelope={"id": ids[0]}), received_at=RECENT)
+    await applied(connections, *first, *again, recent)
 
-    assert await prune(settings, YEAR) == 5000
-    assert await connections.fetchval("SELECT entity_id FROM webhook_attempt") == "recent"
+    assert await prune(settings, YEAR) == 3000
+    assert await connections.fetchval("SELECT attempt_id FROM other_attempt") == recent.attempt_id
+    assert await connections.fetchval("SELECT count(*) FROM webhook_attempt") == 3001
 
 
 async def test_a_pruned_attempt_that_comes_again_changes_nothing(settings: Settings, connections: Pool) -> None:
     purchase = event(bought(), received_at=OLD)
-    await applied(connections, purchase, event(paid_with(1, updated=60), received_at=OLD))
+    resend = event(bought(envelope={"id": purchase.order.event_id}), received_at=OLD)
+    await applied(connections, purchase, event(paid_with(1, updated=60), received_at=OLD), resend)
     before = await tables(connections)
 
-    await prune(settings, YEAR)
+    assert await prune(settings, YEAR) == 1
 
-    assert await applied(connections, purchase) == [RESEND]
+    assert await applied(connections, resend) == [RESEND]
     assert await tables(connections) == before
 
 

@@ -75,7 +75,7 @@ async def test_a_rebuild_during_traffic_ends_without_a_difference(
     assert done.swapped
     assert sent > 0
     lost = await connections.fetchval(
-        "SELECT count(*) FROM giftcert_old.webhook_attempt AS old WHERE NOT EXISTS "
+        "SELECT count(*) FROM giftcert_old.certificate_history AS old WHERE NOT EXISTS "
         "(SELECT FROM webhook_attempt AS new WHERE new.attempt_id = old.attempt_id)"
     )
     assert lost == 0
@@ -109,7 +109,7 @@ async def test_the_old_tables_are_kept_until_they_are_dropped(settings: Settings
     await applied(settings, connections, traffic(10))
     await rebuild(settings, partial=False, accept_differences=False)
 
-    assert await connections.fetchval("SELECT count(*) FROM giftcert_old.webhook_attempt") == 12
+    assert await connections.fetchval("SELECT count(*) FROM giftcert_old.certificate_history") == 10
     with pytest.raises(Fatal, match="drop-old"):
         await rebuild(settings, partial=False, accept_differences=False)
     assert await drop_old(settings)

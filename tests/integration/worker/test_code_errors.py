@@ -15,7 +15,7 @@ from consumer.postgres.database import Connection, Pool
 from consumer.worker import apply as applying
 from consumer.worker.fold import fold
 from deploy.local.waiting import PATIENT_SECONDS
-from schemas import certificates
+from schemas.certificates import Fact, fact_of
 from schemas.events import Changes, Event, Known, Outcome
 from schemas.registry import read
 from tests.builders import bought, paid_with
@@ -42,18 +42,15 @@ def folding(events: Sequence[Event], known: Known) -> Changes:
     return fold(events, known)
 
 
-def making_rows(event: Event, made: Callable[[Event], tuple[Any, ...]] = certificates._event) -> tuple[Any, ...]:  # noqa: SLF001 - it stands for a row-maker that has a bug
+def making_rows(event: Event) -> Fact:
     if event.entity.id == "culprit":
         raise Bug(NAME)
-    return made(event)
+    return fact_of(event)
 
 
-def making_rows_that_the_driver_cannot_write(
-    event: Event,
-    made: Callable[[Event], tuple[Any, ...]] = certificates._event,  # noqa: SLF001
-) -> tuple[Any, ...]:
-    row = made(event)
-    return (*row[:-1], NAME) if event.entity.id == "culprit" else row
+def making_rows_that_the_driver_cannot_write(event: Event) -> Fact:
+    fact = fact_of(event)
+    return fact._replace(user_id=len(NAME)) if event.entity.id == "culprit" else fact  # type: ignore[arg-type]
 
 
 class Buggy(NamedTuple):
@@ -64,7 +61,7 @@ class Buggy(NamedTuple):
     stage: bytes
 
 
-ROW_MAKER = "schemas.certificates._event"
+ROW_MAKER = "consumer.worker.apply.fact_of"
 BUGS = {
     "decoder": Buggy("consumer.worker.decode.read", decoding, b"VALUE_CONVERTER"),
     "fold": Buggy("consumer.worker.apply.fold", folding, b"TASK_PUT"),

@@ -1,4 +1,4 @@
-"""Rule 6 of applying: any order, any duplication, any batches, any workers, crashes anywhere: the same tables."""
+"""Rule 6 of applying: any order, duplication, batches and workers, crashes anywhere: the same rows and lines."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +11,8 @@ from deploy.local.stack import Stack
 from tests.histories import batches, deliveries
 from tests.interleavings import interleave
 from tests.laboratory import Laboratory
-from tests.reference import Delivery, reference
+from tests.reference import Delivery
+from tests.reference_books import reference_with_books
 
 thorough = settings(max_examples=80)
 
@@ -30,7 +31,7 @@ def laboratory(stack: Stack, template: str, say: Callable[[str], None]) -> Itera
 def test_any_order_duplication_and_batches_give_the_reference(
     laboratory: Laboratory, batches: list[list[Delivery]]
 ) -> None:
-    expected = reference([delivery for batch in batches for delivery in batch])
+    expected = reference_with_books([delivery for batch in batches for delivery in batch])
 
     assert laboratory.run(laboratory.applied_by_workers([batches])) == expected
 
@@ -53,7 +54,7 @@ def test_crashes_before_and_after_the_commit_leave_no_trace(
     laboratory.run(with_crashes())
     processed = batches[: len(crashes)]
 
-    expected = reference([delivery for batch in processed for delivery in batch])
+    expected = reference_with_books([delivery for batch in processed for delivery in batch])
     assert laboratory.run(laboratory.read()) == expected
 
 
@@ -70,7 +71,7 @@ def test_workers_at_the_same_time_give_the_reference(
     if overlap:
         apart.append([batch[::-1] for share in apart for batch in share])
 
-    expected = reference([delivery for share in apart for batch in share for delivery in batch])
+    expected = reference_with_books([delivery for share in apart for batch in share for delivery in batch])
     assert laboratory.run(laboratory.applied_by_workers(apart)) == expected
 
 

@@ -6,10 +6,8 @@ from typing import NamedTuple
 import pytest
 
 from consumer.postgres.database import Pool
-from consumer.worker.apply import look_up, write
-from consumer.worker.fold import fold
 from schemas.events import Event
-from tests.applying import APPLIED, STALE, applied
+from tests.applying import APPLIED, STALE, applied, race
 from tests.builders import bought, definition, definition_deleted, event, moment, paid_with
 
 PERMUTATIONS = list(permutations(range(3)))
@@ -197,14 +195,6 @@ async def test_a_snapshot_that_says_deleted_deletes_for_good(connections: Pool) 
     await applied(connections, event(definition("updated", updated=60, deleted=False)))
 
     assert await connections.fetchval("SELECT deleted_at FROM definition") is not None
-
-
-async def race(connections: Pool, slow: Event, fast: Event) -> None:
-    """Let a worker write what it looked up before another one wrote: the look-up knows nothing, the guard must."""
-    async with connections.acquire() as connection, connection.transaction():
-        changes = fold([slow], await look_up(connection, [slow]))
-        await applied(connections, fast)
-        await write(connection, [slow], changes)
 
 
 @each_part_of_certificates

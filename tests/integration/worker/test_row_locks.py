@@ -48,9 +48,11 @@ def others(count: int) -> list[dict[str, object]]:
 
 ROWS = {
     "a certificate": f"SELECT FROM certificate WHERE certificate_id = '{LOCKED}' FOR UPDATE",
-    "a new certificate's key": """
-        INSERT INTO webhook_attempt SELECT emitted_at, received_at, applied_at, kafka_offset, kafka_partition, outcome,
-            livemode, 'attempt-of-the-locked', event_id, event, entity_id, topic FROM webhook_attempt LIMIT 1
+    "an attempt's key": r"""
+        INSERT INTO certificate_history SELECT (jsonb_populate_record(certificate_history, jsonb_build_object(
+            'event_id', 'another',
+            'attempt_key', '\x' || encode(substring(sha256('tattempt-of-the-locked') FOR 16), 'hex')
+        ))).* FROM certificate_history LIMIT 1
     """,
 }
 

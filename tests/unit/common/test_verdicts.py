@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, NodeNotReadyError, RequestTimedOutError
 
-from consumer.common.errors import Unavailable, Verdict, database_verdict, kafka_verdict
+from consumer.common.errors import Raced, Unavailable, Verdict, database_verdict, kafka_verdict
 
 PERMANENT, TRANSIENT, UNKNOWN = Verdict
 
@@ -61,7 +61,11 @@ def test_what_is_not_listed_is_unknown(sqlstate: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "constraint", ["webhook_attempt_pkey", "webhook_attempt_definition_event", "certificate_history_pkey"]
+    "constraint",
+    [
+        *("other_attempt_pkey", "other_attempt_definition_event"),
+        *("certificate_history_pkey", "certificate_history_attempt", "certificate_pkey"),
+    ],
 )
 def test_another_worker_that_was_faster_is_transient(constraint: str) -> None:
     assert database_verdict(refused("23505", constraint)) is TRANSIENT
@@ -69,11 +73,11 @@ def test_another_worker_that_was_faster_is_transient(constraint: str) -> None:
 
 @pytest.mark.parametrize("sqlstate", ["23502", "23514"])
 def test_only_a_duplicate_key_is_a_race(sqlstate: str) -> None:
-    assert database_verdict(refused(sqlstate, "webhook_attempt_pkey")) is PERMANENT
+    assert database_verdict(refused(sqlstate, "certificate_pkey")) is PERMANENT
 
 
 def test_any_other_duplicate_key_is_permanent() -> None:
-    assert database_verdict(refused("23505", "certificate_pkey")) is PERMANENT
+    assert database_verdict(refused("23505", "definition_pkey")) is PERMANENT
 
 
 @pytest.mark.parametrize(
@@ -83,6 +87,7 @@ def test_any_other_duplicate_key_is_permanent() -> None:
         ConnectionRefusedError(),
         ConnectionResetError(),
         TimeoutError(),
+        Raced("somebody else was faster"),
         asyncpg.InterfaceError("connection is closed"),
         asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
         asyncpg.CannotConnectNowError("the database system is starting up"),

@@ -18,6 +18,7 @@ REFUSED = {
     ("simulate", "--concurrency"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", "0"),
     ("simulate", "--rate"): ("0", "-1", "nan", "inf", "-inf", "1e400", "1e-308", "1e300", "fast", ""),
     ("simulate", "--seed"): ("", "many", "1.5", "nan"),
+    ("exceptions list", "--limit"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", "0"),
     ("dead-letters list", "--since"): ("", "yesterday", "10000-01-01", "2026-13-01", "0000-01-01", "now", "1780315200"),
     ("dead-letters replay", "--until"): ("2026-06-01T25:00", "2026-06-01T12:00+25:00", "-1"),
 }

@@ -19,10 +19,21 @@ from schemas.certificates import (
     CertificateUpdated,
     DisplayCurrency,
     ShiftLocation,
+    description_of,
+    fact_of,
 )
-from schemas.definitions import DEFINITIONS, Definition, DefinitionCreated, DefinitionDeleted, DefinitionUpdated
+from schemas.definitions import (
+    COLUMNS,
+    DEFINITIONS,
+    Definition,
+    DefinitionCreated,
+    DefinitionDeleted,
+    DefinitionUpdated,
+    currency_of,
+    row_of,
+)
 from schemas.envelope import Message
-from schemas.events import Family, OrderKey, Projection
+from schemas.events import Family, OrderKey
 from schemas.registry import UNROUTED, Malformed, is_almost_ours, read, route
 from schemas.text import MAX_DEPTH
 from tests.builders import (
@@ -249,12 +260,13 @@ ENVELOPE = {"id": "event", "attemptId": "attempt"}
 def certificate_row(**data: Any) -> tuple[Any, ...]:
     """Give what the table makes of the least that is legal and ``data``, without ``data`` as it came."""
     bought_one = event(webhook("giftcertificate.created", {**LEAST, **data}, **ENVELOPE))
-    return CERTIFICATES.rows([bought_one], [Projection(bought_one.entity, bought_one, None)])[0][:-1]
+    return (*fact_of(bought_one), *description_of(bought_one))
 
 
 def definition_row(**data: Any) -> tuple[Any, ...]:
     described = event(webhook("giftcertificates.created", {"_id": DEFINITION_ID, **data}, **ENVELOPE))
-    return DEFINITIONS.rows([described], [Projection(described.entity, described, described.deleted_at)])[0][:-1]
+    row = row_of(described.entity, described, described.deleted_at, described if currency_of(described) else None)
+    return tuple(value for name, value in zip(COLUMNS, row, strict=True) if name != "data")
 
 
 @pytest.mark.parametrize("blank", [None, ""])

@@ -1,0 +1,106 @@
+"""Journal: what a transaction books, and what it goes by. Append-only: a line is never changed, but taken back."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from consumer.books.lines import Line
+from consumer.books.terms import Definitions
+from consumer.postgres.database import SCHEMA, Connection, statement
+from consumer.postgres.figure_settings import FigureSettings
+
+# A certificate: its id and livemode.
+Key = tuple[str, bool]
+
+COLUMNS = (
+    *("booked_at", "period", "entry", "livemode", "certificate_id", "caused_by"),
+    *Line._fields,
+)
+
+
+class Present(NamedTuple):
+    """What a transaction books by: its time, the settings, the closed months, and definitions that it asked for."""
+
+    booked_at: datetime
+    settings: FigureSettings
+    closed: Mapping[str, date]
+    definitions: Mapping[bool, Definitions]
+
+    def period(self, line: Line, *, livemode: bool) -> date:
+        """Give the month that a line is booked into: that of its posting day, or the first open one of its account."""
+        month = line.posting_day.replace(day=1)
+        closed = self.closed.get(line.account_id or "") if livemode else None
+        return month if closed is None else max(month, _month_after(closed))
+
+
+class Entry(NamedTuple):
+    """A line that is booked (``entry`` 1) or taken back (-1), and what made us do it."""
+
+    line: Line
+    entry: int
+    caused_by: str
+
+
+async def read_present(connection: Connection, definition_ids: Iterable[str] = ()) -> Present:
+    """Read what this transaction books by; it holds the closing lock already."""
+    rows = await connection.fetch(statement("books/present"), sorted(set(definition_ids)))
+    booked_at, time_zone, currencies, closed, *_ = rows[0]
+    definitions: dict[bool, dict[str, str | None]] = {True: {}, False: {}}
+    for *_, definition_id, livemode, currency in rows:
+        if definition_id is not None:
+            definitions[livemode][definition_id] = currency
+    return Present(booked_at, _settings(time_zone, currencies), _closed(closed), definitions)
+
+
+async def read_lines(connection: Connection, keys: Sequence[Key]) -> dict[Key, Counter[Line]]:
+    """Read the lines of certificates that stand; below 0 is one that was taken back more often than booked."""
+    standing: dict[Key, Counter[Line]] = {key: Counter() for key in keys}
+    for certificate_id, livemode, *line, count in await connection.fetch(statement("books/lines"), *_columns(keys)):
+        standing[certificate_id, livemode][Line(*line)] += count
+    return standing
+
+
+def correct(standing: Mapping[Line, int], should: Iterable[Line]) -> list[tuple[Line, int]]:
+    """Give what makes the lines that stand those that should: what differs is taken back, then booked again."""
+    missing = Counter(should)
+    missing.subtract(standing)
+    back = [(line, -1) for line, count in missing.items() for _ in range(-count)]
+    return back + [(line, 1) for line, count in missing.items() for _ in range(count)]
+
+
+async def append(connection: Connection, present: Present, booked: Iterable[tuple[Key, Sequence[Entry]]]) -> None:
+    """Append the entries of certificates to the journal."""
+    rows = [row_of(present, key, entry) for key, entries in booked for entry in entries]
+    if rows:
+        await connection.copy_records_to_table("journal", schema_name=SCHEMA, columns=COLUMNS, records=rows)
+
+
+def row_of(present: Present, key: Key, entry: Entry) -> tuple[Any, ...]:
+    """Give the values of ``COLUMNS``."""
+    (certificate_id, livemode), line = key, entry.line
+    period = present.period(line, livemode=livemode)
+    if entry.entry < 0:
+        line = line._replace(change=-line.change, change_at_consideration=-line.change_at_consideration)
+    return (present.booked_at, period, entry.entry, livemode, certificate_id, entry.caused_by, *line)
+
+
+def _columns(keys: Sequence[Key]) -> tuple[list[str], list[bool]]:
+    return [certificate_id for certificate_id, _ in keys], [livemode for _, livemode in keys]
+
+
+# They change a few times in a life, and are read in every transaction.
+@lru_cache(maxsize=4)
+def _settings(time_zone: str, currencies: str | None) -> FigureSettings:
+    return FigureSettings(time_zone, json.loads(currencies or "{}"))
+
+
+@lru_cache(maxsize=4)
+def _closed(closed: str | None) -> dict[str, date]:
+    return {account: date.fromisoformat(month) for account, month in json.loads(closed or "{}").items()}
+
+
+def _month_after(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)

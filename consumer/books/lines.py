@@ -1,0 +1,176 @@
+"""Lines: what the events of a certificate did to its balance. Pure: no clock, no database, no order of arrival.
+
+One line a movement. The newest event needs nothing but what stood before it (``step``); a whole history is its events,
+one after the other (``lines``).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from consumer.books.days import local_day
+from consumer.books.terms import Definitions, Terms, consideration, terms_of, zone_of
+from consumer.postgres.figure_settings import FigureSettings
+from schemas.certificates import Fact
+
+
+class Movement(StrEnum):
+    """What an event did. No event but an update lowers a balance, and then it redeems: ``adjusted_down`` is none."""
+
+    ISSUED = "issued"
+    FIRST_SEEN = "first_seen"
+    REDEEMED = "redeemed"
+    ADJUSTED_UP = "adjusted_up"
+    VOIDED = "voided"
+
+
+class Line(NamedTuple):
+    """One movement; amounts in 1/100000. ``balance`` is what was left after it."""
+
+    event_id: str
+    movement: str
+    is_inferred: bool
+    change: int
+    change_at_consideration: int
+    balance: int
+    effective_at: datetime
+    local_day: date
+    posting_day: date
+    account_id: str | None
+    definition_id: str | None
+    currency: str
+    issuing_station_id: str | None
+    station_id: str | None
+
+
+class Standing(NamedTuple):
+    """Where a certificate stands after an event: all that the next one needs to know."""
+
+    sent: int
+    deleted: bool
+    has_been_deleted: bool
+    transactions_paid: int | None
+    effective_at: datetime
+    posting_day: date
+
+    @property
+    def left(self) -> int:
+        """What the holder can still spend: the balance as sent, 0 once it is void."""
+        return 0 if self.deleted else self.sent
+
+
+def in_order(history: Iterable[Fact]) -> list[Fact]:
+    """Sort the events of a certificate by their own order."""
+    return sorted(history, key=Fact.place)
+
+
+def moving(history: Sequence[Fact]) -> list[Fact]:
+    """Give the events, in order, that can move the balance: the purchase and the updates; created again is nothing."""
+    return [fact for position, fact in enumerate(history) if position == 0 or not fact.is_created]
+
+
+def lines(history: Iterable[Fact], definitions: Definitions, settings: FigureSettings) -> list[Line]:
+    """Give the lines that should stand for a certificate, from all that is known of it."""
+    ordered = in_order(history)
+    return walk(moving(ordered), terms_of(ordered, definitions, settings), settings)[1]
+
+
+def walk(facts: Iterable[Fact], terms: Terms, settings: FigureSettings) -> tuple[Standing, list[Line]]:
+    """Go through the events of a certificate, at least one; give where it stands then, and its lines."""
+    standing: Standing | None = None
+    made: list[Line] = []
+    for fact in facts:
+        standing, of_event = step(standing, fact, terms, settings)
+        made += of_event
+    if standing is None:
+        raise ValueError("a certificate without events")
+    return standing, made
+
+
+def step(before: Standing | None, fact: Fact, terms: Terms, settings: FigureSettings) -> tuple[Standing, list[Line]]:
+    """Add the next event, or the first."""
+    day = local_day(fact.occurred_at, zone_of(fact, settings))
+    after = _stand(before, fact, day)
+    if before is None and fact.is_created:
+        return after, _of_purchase(fact, after, terms, day)
+    movement = _movement(before, fact, after)
+    left_before = before.left if before else 0
+    line = _line(
+        fact, after, terms, movement, day=day, before=left_before, left=after.left, inferred=_inferred(before, fact)
+    )
+    return after, line
+
+
+def _stand(before: Standing | None, fact: Fact, day: date) -> Standing:
+    if before is None:
+        return Standing(fact.balance, fact.deleted, fact.deleted, fact.transactions_paid, fact.occurred_at, day)
+    return Standing(
+        fact.balance,
+        fact.deleted,
+        fact.deleted or before.has_been_deleted,
+        fact.transactions_paid,
+        # Books run forward: two stations in different time zones would else post on the day before.
+        max(fact.occurred_at, before.effective_at),
+        max(day, before.posting_day),
+    )
+
+
+def _of_purchase(fact: Fact, after: Standing, terms: Terms, day: date) -> list[Line]:
+    """Sell; a purchase that is void already sells and voids."""
+    sold = _line(fact, after, terms, Movement.ISSUED, day=day, before=0, left=fact.balance, inferred=False)
+    if not fact.deleted:
+        return sold
+    return sold + _line(fact, after, terms, Movement.VOIDED, day=day, before=fact.balance, left=0, inferred=False)
+
+
+def _movement(before: Standing | None, fact: Fact, after: Standing) -> Movement:
+    if before is None:
+        return Movement.FIRST_SEEN
+    if fact.deleted:
+        return Movement.VOIDED
+    return Movement.ADJUSTED_UP if after.left > before.left else Movement.REDEEMED
+
+
+def _inferred(before: Standing | None, fact: Fact) -> bool | None:
+    """Tell whether a redemption's number of paid transactions says otherwise; None where it is not known."""
+    if before is None or before.transactions_paid is None or fact.transactions_paid is None:
+        return None
+    return fact.transactions_paid != before.transactions_paid + 1
+
+
+def _line(
+    fact: Fact,
+    after: Standing,
+    terms: Terms,
+    movement: Movement,
+    *,
+    day: date,
+    before: int,
+    left: int,
+    inferred: bool | None,
+) -> list[Line]:
+    """Make the line of a movement; none where nothing moved."""
+    if left == before:
+        return []
+    is_redeemed = movement is Movement.REDEEMED
+    line = Line(
+        event_id=fact.event_id,
+        movement=movement.value,
+        is_inferred=bool(inferred) if is_redeemed else movement in _ALWAYS_INFERRED,
+        change=left - before,
+        change_at_consideration=consideration(left, terms) - consideration(before, terms),
+        balance=left,
+        effective_at=after.effective_at,
+        local_day=day,
+        posting_day=after.posting_day,
+        account_id=terms.account_id,
+        definition_id=terms.definition_id,
+        currency=terms.currency,
+        issuing_station_id=terms.issuing_station_id,
+        station_id=fact.station_id,
+    )
+    return [line]
+
+
+_ALWAYS_INFERRED = frozenset({Movement.FIRST_SEEN, Movement.ADJUSTED_UP})

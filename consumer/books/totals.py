@@ -1,0 +1,49 @@
+"""Totals: sums of the journal's lines, kept so that the opening of a period need not read all that ever happened."""
+
+import asyncio
+import time
+
+import structlog
+
+from consumer.postgres.database import Connection, statement
+
+log = structlog.get_logger()
+
+# How long a transaction that books may take before this round is given up, and how often it is looked for.
+PATIENCE_SECONDS = 30.0
+LOOK_SECONDS = 0.05
+
+
+async def keep_totals(connection: Connection) -> bool:
+    """Bring totals and names of stations up to the newest line below which none can appear any more.
+
+    Lines get their numbers before they are committed, and not in that order: all that were booking when the newest
+    number was read must have ended. Nobody waits for this. Gives False, and changes nothing, when one takes too long.
+    """
+    up_to = await connection.fetchval(statement("books/last_line"))
+    if not await _ended(connection, await _bookers(connection)):
+        log.warning("totals not kept", reason="a transaction has been booking for too long")
+        return False
+    async with connection.transaction():
+        # In a statement of its own: whoever waited for it must read what the other one wrote.
+        if up_to <= await connection.fetchval("SELECT up_to FROM giftcert.journal_totalled FOR UPDATE"):
+            return True
+        await connection.execute("SET LOCAL work_mem = '64MB'")
+        await connection.execute(statement("books/keep_totals"), up_to)
+        await connection.execute(statement("books/keep_names"), up_to)
+        await connection.execute("UPDATE giftcert.journal_totalled SET up_to = $1", up_to)
+    return True
+
+
+async def _ended(connection: Connection, booking: set[str]) -> bool:
+    """Wait until none of these transactions is booking any more; say whether that came to be."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while booking & await _bookers(connection):
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(LOOK_SECONDS)
+    return True
+
+
+async def _bookers(connection: Connection) -> set[str]:
+    return {transaction for (transaction,) in await connection.fetch(statement("books/holders"))}

@@ -1,0 +1,1 @@
+SELECT id, kind, definition_id, livemode FROM giftcert.rebooking_task WHERE done_at IS NULL ORDER BY id

@@ -1,0 +1,12 @@
+-- Refuse a day or time of which the books cannot say anything yet: what has not been booked is not zero.
+CREATE OR REPLACE FUNCTION reporting_internal.refused_beyond(asked text, is_beyond boolean, latest date) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF is_beyond THEN
+        RAISE EXCEPTION '% is beyond the latest posting day, %', asked, latest
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'liability_current says what is outstanding now.';
+    END IF;
+    RETURN false;
+END
+$$;
