@@ -29,6 +29,9 @@ SHARED = Diagnosis(
     "giftledger keeps temporary tables and settings in its sessions: lead DATABASE_URL to Postgres itself, or to a "
     "pool with pool_mode=session.",
 )
+# Statements name no schema: a rebuild works with them on tables of its own. Compiling a merge takes Postgres seconds,
+# running it milliseconds; of new tables Postgres knows so little that it believes that compiling pays.
+_SESSION = f"SET search_path TO {SCHEMA}; SET jit TO off"
 _MARK = "SELECT current_setting('giftledger.session', true)"
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -47,8 +50,7 @@ def pool(settings: Settings, *, size: int = 6) -> Pool:
 
     async def begin(connection: Connection) -> None:
         await connection.execute(
-            # Statements name no schema: a rebuild works with them on tables of its own.
-            f"SET search_path TO {SCHEMA}; "
+            f"{_SESSION}; "
             # A lock is waited for as long as a statement may take, whatever the role's own setting is.
             f"SET lock_timeout TO 0; SET statement_timeout TO {timeout_ms}; "
             # A worker that is cut off or frozen in the middle of a transaction holds locks on the very rows that the
@@ -125,7 +127,7 @@ async def connect(settings: Settings) -> Connection:
         raise
     if connection is None:
         raise Fatal(f"Postgres at {settings.database_servers} {shared}")
-    await connection.execute(f"SET search_path TO {SCHEMA}")
+    await connection.execute(_SESSION)
     return connection
 
 
