@@ -22,9 +22,15 @@ class Delivery(NamedTuple):
     received_at: datetime
 
 
-def reference(deliveries: list[Delivery]) -> dict[str, list[Row]]:
-    """Say what the tables hold after these deliveries, in whatever order and how often they came."""
-    currencies = first_currencies(deliveries)
+Currencies = dict[tuple[str, bool], str]
+
+
+def reference(deliveries: list[Delivery], currencies: Currencies | None = None) -> dict[str, list[Row]]:
+    """Say what the tables hold after these deliveries, in whatever order and how often they came.
+
+    ``currencies`` are those of the definitions, where these are not among the deliveries.
+    """
+    currencies = first_currencies(deliveries) if currencies is None else currencies
     certificates: list[Row] = []
     documents: list[Row] = []
     history: list[Row] = []
@@ -187,7 +193,7 @@ def _document(newest: Delivery) -> Row:
     return {"certificate_id": data["_id"], "livemode": newest.body["livemode"], "data": data}
 
 
-def _certificate(life: list[Delivery], first_currencies: dict[tuple[str, bool], str]) -> Row:
+def _certificate(life: list[Delivery], first_currencies: Currencies) -> Row:
     newest = _standing(life)
     data = newest.body["data"]
     moving = [delivery for delivery in life if delivery is life[0] or _kind(delivery.body) != "created"]
@@ -235,7 +241,7 @@ def _purchase(first: Delivery) -> Row:
     }
 
 
-def _terms(life: list[Delivery], first_currencies: dict[tuple[str, bool], str]) -> Row:
+def _terms(life: list[Delivery], first_currencies: Currencies) -> Row:
     """Say what all is booked under; no setting of the tests' names a currency."""
 
     def first(name: str) -> Any:
@@ -313,7 +319,7 @@ def lives(deliveries: list[Delivery]) -> dict[tuple[str, str, bool], list[Delive
     return found
 
 
-def first_currencies(deliveries: list[Delivery]) -> dict[tuple[str, bool], str]:
+def first_currencies(deliveries: list[Delivery]) -> Currencies:
     """Give the first currency that each definition ever named."""
     return {
         (definition_id, livemode): str(_currency(first.body["data"]["currencyCode"]))

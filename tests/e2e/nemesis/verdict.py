@@ -15,13 +15,29 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumer.common.settings import Settings
 from consumer.kafka.options import consumer_options, reader_options
-from consumer.postgres.database import SCHEMA, Connection
+from consumer.operate.verify import verify
+from consumer.postgres.database import SCHEMA, Connection, statement
+from schemas.definitions import DEFINITIONS
 from schemas.registry import DEAD_LETTER, FAMILIES
+from tests.applying import CONVERGING
 from tests.e2e.nemesis.sender import Books
-from tests.reference import Delivery, Row, reference
+from tests.reference import Currencies, Delivery, Row, first_currencies, reference
 
-KEYS = {"certificate": "certificate_id", "certificate_history": "certificate_id", "definition": "definition_id"}
+KEYS = {
+    "certificate": "certificate_id",
+    "certificate_document": "certificate_id",
+    "certificate_history": "certificate_id",
+    "definition": "definition_id",
+}
 SHOWN = 10
+_DIFFERENT_SUMS = """
+    SELECT certificate_id, livemode, balance, deleted, booked
+    FROM certificate
+    FULL JOIN (
+        SELECT certificate_id, livemode, sum(change) AS booked FROM journal GROUP BY certificate_id, livemode
+    ) AS books USING (certificate_id, livemode)
+    WHERE booked IS DISTINCT FROM CASE WHEN deleted THEN 0 ELSE balance END
+"""
 ATTEMPT = "attempt-id"
 
 
@@ -64,6 +80,15 @@ async def lag(settings: Settings) -> int:
         await consumer.stop()
 
 
+async def open_tasks(settings: Settings) -> int:
+    """Count what a worker still has to book again."""
+    connection = await asyncpg.connect(settings.database, server_settings={"search_path": SCHEMA})
+    try:
+        return len(await connection.fetch(statement("books/open_tasks")))
+    finally:
+        await connection.close()
+
+
 async def judge(settings: Settings, books: Books) -> Verdict:
     """Compare what was promised, what is in the topics, and what is in the tables."""
     verdict = Verdict()
@@ -74,17 +99,22 @@ async def judge(settings: Settings, books: Books) -> Verdict:
         ledger = {row[0] for row in await connection.fetch("SELECT attempt_id FROM webhook_attempt")}
         delivered: set[str] = set()
         compared = 0
+        currencies = first_currencies(_deliveries(await _records(consumer, settings, DEFINITIONS.topic), books))
         for partition in await _partitions(consumer, settings, [family.topic for family in FAMILIES]):
             records = await _read(consumer, partition)
             verdict.records += len(records)
             delivered.update(_header(record, ATTEMPT) for record in records)
-            compared += await _compare(connection, verdict, books, records)
+            compared += await _compare(connection, verdict, books, records, currencies)
         letters = await _attempts(consumer, settings, DEAD_LETTER)
         unrouted = await _attempts(consumer, settings, "unrouted")
+        verdict.accuse("books whose sum is not the balance", await connection.fetch(_DIFFERENT_SUMS))
         rows = sum([await connection.fetchval(f"SELECT count(*) FROM {table}") for table in KEYS])  # noqa: S608
     finally:
         await consumer.stop()
         await connection.close()
+    verified = await verify(settings, mend=False)
+    verdict.accuse("books that are not what their history comes to", verified.differing)
+    verdict.accuse("rebooking tasks that no worker did", range(verified.open_tasks))
     verdict.attempts, verdict.applied, verdict.dead_letters = len(delivered), len(ledger), len(letters)
     verdict.late = len(books.unacknowledged & ledger)
     verdict.lost += verdict.accuse("acknowledged, and not applied", books.acknowledged - ledger)
@@ -100,21 +130,24 @@ async def judge(settings: Settings, books: Books) -> Verdict:
     return verdict
 
 
-async def _compare(connection: Connection, verdict: Verdict, books: Books, records: Sequence[Any]) -> int:
+async def _compare(
+    connection: Connection, verdict: Verdict, books: Books, records: Sequence[Any], currencies: Currencies
+) -> int:
     """Compare the rows of a partition's entities with the reference model; give the number of rows."""
-    decodable = [record for record in records if _header(record, ATTEMPT) not in books.undecodable]
+    decodable = _decodable(records, books)
     changed = [
         _header(record, ATTEMPT)
         for record in decodable
         if books.sent.get(_header(record, ATTEMPT)) != hash(record.value)
     ]
     verdict.accuse("not the bytes that were sent", changed)
-    expected = reference([_delivery(record) for record in decodable])
+    expected = reference(_deliveries(decodable, books), currencies)
     compared = 0
     for table, key in KEYS.items():
         wanted = {_identity(table, row): row for row in expected[table]}
         ids = sorted({identity[0] for identity in wanted})
-        rows = await connection.fetch(f"SELECT * FROM {table} WHERE {key} = ANY ($1)", ids)  # noqa: S608
+        columns, _ = CONVERGING[table]
+        rows = await connection.fetch(f"SELECT {columns} FROM {table} WHERE {key} = ANY ($1)", ids)  # noqa: S608
         found = {_identity(table, row): _plain(row) for row in rows}
         compared += len(found)
         verdict.lost += verdict.accuse(f"missing from {table}", wanted.keys() - found.keys())
@@ -138,8 +171,15 @@ def _plain(record: asyncpg.Record) -> Row:
     return row
 
 
-def _delivery(record: Any) -> Delivery:
-    return Delivery(json.loads(record.value), datetime.fromisoformat(_header(record, "received-at")))
+def _decodable(records: Iterable[Any], books: Books) -> list[Any]:
+    return [record for record in records if _header(record, ATTEMPT) not in books.undecodable]
+
+
+def _deliveries(records: Iterable[Any], books: Books) -> list[Delivery]:
+    return [
+        Delivery(json.loads(record.value), datetime.fromisoformat(_header(record, "received-at")))
+        for record in _decodable(records, books)
+    ]
 
 
 def _header(record: Any, name: str) -> str:
@@ -147,11 +187,12 @@ def _header(record: Any, name: str) -> str:
 
 
 async def _attempts(consumer: AIOKafkaConsumer, settings: Settings, topic: str) -> set[str]:
-    return {
-        _header(record, ATTEMPT)
-        for partition in await _partitions(consumer, settings, [topic])
-        for record in await _read(consumer, partition)
-    }
+    return {_header(record, ATTEMPT) for record in await _records(consumer, settings, topic)}
+
+
+async def _records(consumer: AIOKafkaConsumer, settings: Settings, topic: str) -> list[Any]:
+    partitions = await _partitions(consumer, settings, [topic])
+    return [record for partition in partitions for record in await _read(consumer, partition)]
 
 
 async def _partitions(consumer: AIOKafkaConsumer, settings: Settings, topics: Sequence[str]) -> list[TopicPartition]:
