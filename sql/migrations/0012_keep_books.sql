@@ -451,6 +451,21 @@ DROP TABLE giftcert.attempt_before;
 DROP TABLE giftcert.history_before;
 DROP TABLE giftcert.certificate_before;
 
+-- From PostgreSQL 18 on NOT NULL has a name, and the tables of before held the first one: the schema is the same everywhere.
+DO $$
+DECLARE
+    named record;
+BEGIN
+    FOR named IN
+        SELECT conrelid::regclass AS place, conname AS name
+        FROM pg_constraint
+        WHERE connamespace = 'giftcert'::regnamespace AND contype = 'n' AND conname LIKE '%not\_null1'
+    LOOP
+        EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', named.place, named.name, left(named.name, -1));
+    END LOOP;
+END
+$$;
+
 CREATE VIEW giftcert.webhook_attempt AS
 SELECT
     emitted_at,
