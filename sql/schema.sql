@@ -74,6 +74,33 @@ ALTER TABLE giftcert.account_currency OWNER TO giftledger_owner;
 
 COMMENT ON TABLE giftcert.account_currency IS 'The setting ACCOUNT_CURRENCIES: the base currency of an account.';
 
+CREATE TABLE giftcert.balance_outbox (
+    version bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    livemode boolean NOT NULL,
+    certificate_id text NOT NULL COLLATE pg_catalog."C"
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+
+ALTER TABLE giftcert.balance_outbox OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.balance_outbox IS 'Certificates whose state is to be published: a row comes with each change, and goes when that version is published.';
+
+COMMENT ON COLUMN giftcert.balance_outbox.version IS 'Rises with each change of the certificate: drawn while its row is locked. Two certificates may have the same.';
+
+COMMENT ON COLUMN giftcert.balance_outbox.changed_at IS 'When the transaction booked that changed it last.';
+
+CREATE SEQUENCE giftcert.balance_version
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE giftcert.balance_version OWNER TO giftledger_owner;
+
+COMMENT ON SEQUENCE giftcert.balance_version IS 'The versions of balances: one number a transaction.';
+
 CREATE TABLE giftcert.certificate (
     occurred_at timestamp with time zone NOT NULL,
     emitted_at timestamp with time zone NOT NULL,
@@ -558,6 +585,9 @@ COMMENT ON COLUMN giftcert.webhook_attempt.outcome IS 'applied: newer than the s
 ALTER TABLE ONLY giftcert.account_currency
     ADD CONSTRAINT account_currency_pkey PRIMARY KEY (account_id);
 
+ALTER TABLE ONLY giftcert.balance_outbox
+    ADD CONSTRAINT balance_outbox_pkey PRIMARY KEY (certificate_id, livemode);
+
 ALTER TABLE ONLY giftcert.certificate_document
     ADD CONSTRAINT certificate_document_pkey PRIMARY KEY (certificate_id, livemode);
 
@@ -619,6 +649,10 @@ GRANT USAGE ON SCHEMA reporting TO giftledger_reporting;
 GRANT USAGE ON SCHEMA reporting_test TO giftledger_reporting;
 
 GRANT SELECT ON TABLE giftcert.account_currency TO giftledger_writer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.balance_outbox TO giftledger_writer;
+
+GRANT ALL ON SEQUENCE giftcert.balance_version TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.certificate TO giftledger_writer;
 

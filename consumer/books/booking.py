@@ -8,6 +8,7 @@ is booked.
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from consumer.books import certificate
@@ -85,6 +86,8 @@ async def write_booked(
     """Write certificates, lines and exceptions. Raises Raced where a certificate is no longer what was read."""
     await _merge(connection, [one.row for one in booked if one.row is not None])
     if not facts_only:
+        # Behind the merge, which locks their rows.
+        await publish_later(connection, [one.key for one in booked if one.row is not None], present.booked_at)
         await append(connection, present, [(one.key, one.entries) for one in booked])
         await mark(connection, [(one.key, one.found, one.healed) for one in booked], present.booked_at)
 
@@ -92,6 +95,13 @@ async def write_booked(
 def corrections(booked: Iterable[Booked]) -> int:
     """Count the lines that are taken back."""
     return sum(entry.entry < 0 for one in booked for entry in one.entries)
+
+
+async def publish_later(connection: Connection, keys: Sequence[Key], changed_at: datetime) -> None:
+    """Note that certificates have changed, whose rows this transaction holds locked: their balances are published."""
+    if keys:
+        columns = [certificate_id for certificate_id, _ in keys], [livemode for _, livemode in keys]
+        await connection.execute(statement("balances/changed"), *columns, changed_at)
 
 
 async def _merge(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -16,6 +16,7 @@ from datetime import datetime
 import asyncpg
 from msgspec import Struct
 
+from consumer.books.booking import publish_later
 from consumer.books.rebooking import FIRST, PAGE, rebook
 from consumer.common import metrics
 from consumer.common.errors import Fatal
@@ -156,7 +157,10 @@ class _Rebuild:
         keys = sorted({(one.entity_id, one.livemode) for one in differences if one.table.startswith("certificate")})
         for start in range(0, len(keys), PAGE):
             await empty_staging(self.connection)
-            taken_back = await rebook(self.connection, keys[start : start + PAGE], "rebuild")
+            page = keys[start : start + PAGE]
+            taken_back = await rebook(self.connection, page, "rebuild")
+            # Also what differed in nothing that the books know: the tables are others now.
+            await publish_later(self.connection, page, await self.connection.fetchval("SELECT clock_timestamp()"))
             metrics.journal_corrections.labels("rebuild").inc(taken_back)
 
     async def _differences(self, entity_ids: Collection[str] | None) -> list[Difference]:

@@ -23,6 +23,7 @@ RIGHTS = {
     "journal_total": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "journal_totalled": ("SELECT", "UPDATE"),
     "station_name": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "balance_outbox": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "settled": ("SELECT", "INSERT"),
     "closed_period": ("SELECT",),
     "rebooking_task": ("SELECT", "INSERT", "UPDATE"),
