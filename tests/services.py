@@ -74,6 +74,13 @@ def start_worker(giftledger: Giftledger, **settings: str) -> Service:
     return service
 
 
+def start_both(giftledger: Giftledger) -> tuple[Service, Sender, Service]:
+    """Make tables and topics, start an ingress and a worker; give both, and a sender between them."""
+    migrate_its_database(giftledger)
+    create_its_topics(giftledger)
+    return *start_ingress(giftledger), start_worker(giftledger)
+
+
 def read(url: str) -> str:
     with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own processes, on loopback
         text: str = answer.read().decode()
@@ -121,6 +128,7 @@ __all__ = [
     "migrate_its_database",
     "read",
     "reasons",
+    "start_both",
     "start_ingress",
     "start_worker",
     "wait_for",

@@ -16,18 +16,7 @@ from tests.databases import applied_attempts, converging
 from tests.e2e.traffic import expected_tables, post
 from tests.records import committed, is_empty
 from tests.sender import Sender
-from tests.services import (
-    commands,
-    create_its_topics,
-    deployment,
-    metric,
-    migrate_its_database,
-    read,
-    start_ingress,
-    start_worker,
-    wait_for,
-    wait_for_metric,
-)
+from tests.services import commands, deployment, metric, read, start_both, wait_for, wait_for_metric
 
 
 class Deployment(NamedTuple):
@@ -72,10 +61,7 @@ def deployed(stack: Stack) -> Iterator[Deployment]:
         environment.setenv("KAFKA_ENABLE_IDEMPOTENCE", str(stack.kafka.supports_idempotence).lower())
         own = Stack(broker="external")
     with own, commands(own, deployment(own, DATABASE_TIMEOUT_SECONDS="1")) as giftledger:
-        create_its_topics(giftledger)
-        migrate_its_database(giftledger)
-        _, sender = start_ingress(giftledger)
-        worker = start_worker(giftledger)
+        _, sender, worker = start_both(giftledger)
         yield Deployment(load(giftledger.environment), own.postgres, sender, worker, [])
 
 

@@ -22,7 +22,7 @@ from tests.services import (
     commands,
     create_its_topics,
     deployment,
-    migrate_its_database,
+    start_both,
     start_ingress,
     start_worker,
     wait_for,
@@ -75,10 +75,7 @@ def run(request: pytest.FixtureRequest, stack: Stack) -> Iterator[Run]:
         # Processes of one name share a file: what other tests' wrote is not ours to judge.
         (stack.folder / f"{name}.log").unlink(missing_ok=True)
     with commands(stack, environment) as giftledger:
-        migrate_its_database(giftledger)
-        create_its_topics(giftledger)
-        ingress, sender = start_ingress(giftledger)
-        worker = start_worker(giftledger)
+        ingress, sender, worker = start_both(giftledger)
         summary, truth = asyncio.run(
             simulate(url=f"http://127.0.0.1:{sender.port}", secret=SIGNING_KEY, count=COUNT, start=START, seed=1)
         )
@@ -170,10 +167,7 @@ def test_a_steady_state_writes_no_line_a_record(stack: Stack, database_url: str)
 @pytest.mark.parametrize("what", ["kafka", "postgres"])
 def test_what_is_away_costs_a_few_lines_a_minute(away: Stack, what: str) -> None:
     with commands(away, deployment(away, LOG_FORMAT="json", PUBLISH_DEADLINE_SECONDS="0.2")) as giftledger:
-        migrate_its_database(giftledger)
-        create_its_topics(giftledger)
-        ingress, sender = start_ingress(giftledger)
-        worker = start_worker(giftledger)
+        ingress, sender, worker = start_both(giftledger)
         # The first record of a producer may take longer than so short a deadline.
         wait_for(lambda: sender.post(encode(bought())).status == 200, "a webhook to be taken")
         wait_for_metric(worker, "giftcert_messages_processed_total", 1)

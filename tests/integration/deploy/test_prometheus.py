@@ -16,15 +16,7 @@ from deploy.local.stack import Stack
 from tests.metric_table import described
 from tests.monitoring import DEPLOY, RULES, Prometheus, alerts, program, prometheus, queries, rules
 from tests.sender import SECRET
-from tests.services import (
-    commands,
-    create_its_topics,
-    deployment,
-    migrate_its_database,
-    start_ingress,
-    start_worker,
-    wait_for_metric,
-)
+from tests.services import commands, deployment, start_both, wait_for_metric
 
 COUNT = 300
 # Several scrapes: a rate needs two of each series, and an increase between them.
@@ -65,10 +57,7 @@ def watched(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     program("prometheus")
     url = stack.postgres.create_database("watched")
     with commands(stack, deployment(stack, DATABASE_URL=url)) as giftledger:
-        migrate_its_database(giftledger)
-        create_its_topics(giftledger)
-        ingress, sender = start_ingress(giftledger)
-        worker = start_worker(giftledger)
+        ingress, sender, worker = start_both(giftledger)
         targets = {
             "giftledger-ingress": f"127.0.0.1:{ingress.admin_port}",
             "giftledger-worker": f"127.0.0.1:{worker.admin_port}",

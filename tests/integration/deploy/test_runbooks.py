@@ -17,15 +17,7 @@ from deploy.local.processes import output_of
 from deploy.local.stack import Stack
 from tests.databases import converging
 from tests.sender import SECRET
-from tests.services import (
-    commands,
-    create_its_topics,
-    deployment,
-    migrate_its_database,
-    start_ingress,
-    start_worker,
-    wait_for_metric,
-)
+from tests.services import commands, deployment, start_both, start_worker, wait_for_metric
 
 ROOT = Path(__file__).parents[3]
 COUNT = 200
@@ -78,10 +70,7 @@ def test_a_backup_is_restored_and_what_came_after_it_is_applied(stack: Stack, tm
     environment = deployment(stack, DATABASE_URL=databases["first"])
     dump = tmp_path / "giftledger.dump"
     with commands(stack, environment) as giftledger:
-        migrate_its_database(giftledger)
-        create_its_topics(giftledger)
-        _, sender = start_ingress(giftledger)
-        worker = start_worker(giftledger)
+        _, sender, worker = start_both(giftledger)
         done = 0
         for part in range(2):
             _, truth = asyncio.run(
