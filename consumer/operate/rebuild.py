@@ -1,13 +1,14 @@
 """Rebuild: make the tables anew from the topics, beside the worker, and swap them in when they agree.
 
 1. A shadow of the facts is filled from the beginning of the topics, while the worker goes on.
-2. Shadow and live are compared as they are; what differs may only be on its way.
-3. With the live tables locked, the last records are applied to both, what differed is compared again, and the shadow
-   takes the tables' place, in one transaction. Its lock is the only time that the worker waits.
+2. When the workers are nearly as far, shadow and live are compared as they are; what differs may only be on its way.
+3. With the live tables locked, what the workers have not committed is applied to both, what differed is compared again,
+   and the shadow takes the tables' place, in one transaction. Its lock is the only time that the worker waits.
 
 Facts are made anew, books never: where the new facts say otherwise, the difference is booked in that transaction.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from consumer.common import metrics
 from consumer.common.errors import Fatal
 from consumer.common.progress import progress
 from consumer.common.settings import Settings
+from consumer.kafka.committed import committed_offsets
 from consumer.kafka.scan import Positions, scanning
 from consumer.postgres import reporting
 from consumer.postgres.database import SCHEMA, Connection, connect_as_owner, create_staging, empty_staging, statement
@@ -35,6 +37,9 @@ TABLES = ("other_attempt", "certificate", "certificate_document", "certificate_h
 SHADOW, OLD = "giftcert_shadow", "giftcert_old"
 # So few records may be left for the time of the lock.
 NEARLY_THERE = 1000
+# How long workers that lag may come no nearer, and how often they are looked at.
+PATIENCE_SECONDS = 60.0
+LOOK_SECONDS = 0.5
 # How long the lock is waited for: whoever comes behind us in the queue waits as long.
 LOCK_TIMEOUT = "5s"
 
@@ -97,6 +102,7 @@ class _Rebuild:
         await self._refuse_unless_whole(partial=partial)
         await self._read([SHADOW])
         await self._restate()
+        await self._until_workers_are_near()
         compared_at = await self.connection.fetchval("SELECT clock_timestamp()")
         suspects = {difference.entity_id for difference in await self._differences(None)}
         while await self._read([SHADOW]) > NEARLY_THERE:
@@ -129,6 +135,41 @@ class _Rebuild:
             self.positions = scan.positions
             self.records += scan.done
             return scan.done
+
+    async def _until_workers_are_near(self) -> None:
+        """Wait while workers that lag catch up. Raises Fatal where they do not: they would wait under the lock."""
+        left = self._behind(await self._committed())
+        looked_at = time.monotonic()
+        with progress("waiting for the workers", left) as advance:
+            while left > NEARLY_THERE:
+                await asyncio.sleep(LOOK_SECONDS)
+                before, left = left, self._behind(await self._committed())
+                advance(before - left)
+                if left < before:
+                    looked_at = time.monotonic()
+                elif time.monotonic() - looked_at > PATIENCE_SECONDS:
+                    raise Fatal(
+                        f"The workers have {left} records to apply and come no nearer: nothing was swapped. Start "
+                        "them, or see what they wait for; rebuild when they have caught up."
+                    )
+
+    async def _go_back_to_workers(self) -> None:
+        """Read again what the workers have not committed: what only the shadow knows of it is no difference."""
+        committed = await self._committed()
+        self.records -= self._behind(committed)
+        self.positions = {
+            partition: min(position, committed.get(partition, position))
+            for partition, position in self.positions.items()
+        }
+
+    async def _committed(self) -> Positions:
+        return await committed_offsets(self.settings, self.positions)
+
+    def _behind(self, committed: Positions) -> int:
+        """Count the records that we have read and the workers have to apply."""
+        return sum(
+            max(0, position - committed.get(partition, position)) for partition, position in self.positions.items()
+        )
 
     async def _apply(self, schema: str, events: Sequence[Event]) -> int:
         """Apply events to one schema's tables; give the number of those that the database refuses."""
@@ -176,6 +217,7 @@ class _Rebuild:
         try:
             await self._lock()
             locked_at = time.monotonic()
+            await self._go_back_to_workers()
             await self._read([SCHEMA, SHADOW], suspects)
             await self._restate()
             missing = await self.connection.fetchval(statement("rebuild/missing_attempts"), compared_at)

@@ -14,6 +14,7 @@ from consumer.common.settings import Settings
 from consumer.kafka.taking import Room
 from consumer.kafka.topics import admin, create_topics
 from consumer.operate.rebuild import drop_old, rebuild
+from consumer.operate.verify import verify
 from consumer.postgres.database import Pool
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.stack import Stack
@@ -86,6 +87,43 @@ async def _keep_sending(settings: Settings) -> int:
     for batch in range(10):
         await publish(settings, *traffic(50, start=batch * 50)[:50])
     return 500
+
+
+async def test_what_a_worker_that_lags_has_not_applied_is_no_difference(settings: Settings, connections: Pool) -> None:
+    await applied(settings, connections, traffic(100))
+    behind = traffic(200, start=100)
+    await publish(settings, *behind)
+
+    done = await rebuild(settings, partial=False, accept_differences=False)
+
+    assert (done.differences, done.swapped, done.records) == ([], True, 304)
+    assert await connections.fetchval("SELECT count(*) FROM webhook_attempt") == 304
+    assert (await verify(settings, mend=False)).differing == []
+
+
+async def test_what_was_lost_is_a_difference_also_beside_a_worker_that_lags(
+    settings: Settings, connections: Pool
+) -> None:
+    await applied(settings, connections, traffic(100))
+    await connections.execute("DELETE FROM certificate_history WHERE certificate_id = 'certificate-5'")
+    await publish(settings, *traffic(50, start=100))
+
+    done = await rebuild(settings, partial=False, accept_differences=False)
+
+    assert {difference.entity_id for difference in done.differences} == {"certificate-5"}
+    assert not done.swapped
+
+
+async def test_workers_that_do_not_come_nearer_are_not_waited_for_for_ever(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer.operate.rebuild.NEARLY_THERE", 10)
+    monkeypatch.setattr("consumer.operate.rebuild.PATIENCE_SECONDS", 1.0)
+    await applied(settings, connections, traffic(10))
+    await publish(settings, *traffic(50, start=10))
+
+    with pytest.raises(Fatal, match="have 52 records to apply and come no nearer"):
+        await rebuild(settings, partial=False, accept_differences=False)
 
 
 async def test_a_damaged_row_is_a_difference_and_nothing_is_swapped_unasked(
