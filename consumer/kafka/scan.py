@@ -46,6 +46,23 @@ class Scan:
                 self.done += len(records)
                 yield records
 
+    async def first_records(self) -> dict[TopicPartition, Record]:
+        """Give the next record of each partition that has one."""
+        found: dict[TopicPartition, Record] = {}
+        left = set(self.positions)
+        while left:
+            records: list[Record] = []
+            await take(self._consumer, POLL_SECONDS, MOST, records.extend)
+            for record in records:
+                found.setdefault(TopicPartition(record.topic, record.partition), record)
+            self._consumer.pause(*left & found.keys())
+            left = {partition for partition in left - found.keys() if not await self._is_read(partition)}
+        return found
+
+    async def _is_read(self, partition: TopicPartition) -> bool:
+        highwater = self._consumer.highwater(partition)
+        return highwater is not None and await self._consumer.position(partition) >= highwater
+
 
 @asynccontextmanager
 async def scanning(settings: Settings, topics: Sequence[str], start: Positions | None = None) -> AsyncIterator[Scan]:

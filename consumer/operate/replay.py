@@ -6,8 +6,8 @@ from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.batcher import Headers, acknowledged
 from consumer.kafka.publisher import Publisher
-from consumer.operate.letters import REPLAYED_FROM, Filter, Letter, dead_letters
 from consumer.worker.dead_letters import PREFIX
+from consumer.worker.letters import REPLAYED_FROM, Filter, Letter, dead_letters
 
 
 async def replay(settings: Settings, places: Collection[str], sent: Callable[[], None]) -> None:

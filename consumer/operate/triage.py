@@ -9,9 +9,9 @@ from rich.table import Table
 from consumer.common.errors import Fatal
 from consumer.common.progress import progress
 from consumer.common.settings import Settings
-from consumer.operate.letters import Filter, Letter, dead_letters
-from consumer.operate.open_letters import settled_letters
 from consumer.operate.replay import replay
+from consumer.worker.letters import Filter, Letter, dead_letters
+from consumer.worker.open_letters import settled_letters
 
 
 async def show_list(settings: Settings, wanted: Filter, *, only_open: bool) -> None:

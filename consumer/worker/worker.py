@@ -42,6 +42,7 @@ from consumer.worker.retry import Retry
 from consumer.worker.row_locks import RowLocked, RowLocks
 from consumer.worker.shards import join, split
 from consumer.worker.topic_watch import watch_topics
+from consumer.worker.unfinished import watch_unfinished
 from consumer.worker.watchdog import watch
 from schemas.certificates import CERTIFICATES
 from schemas.events import Event, Outcome
@@ -262,14 +263,20 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
         life.joins(group, worker.retry, publisher)
         await group.join()
         first = TopicPartition(settings.topic(CERTIFICATES.topic), 0)
+
+        def is_first() -> bool:
+            """Tell whether this worker is the one that does what only one has to."""
+            return first in group.consumer.assignment()
+
         await _first_of(
             worker.run(life.stop),
             worker.deferred.run(worker.settle_deferred),
             watch(group, worker.retry, connections, settings.worker_stall_seconds),
             watch_topics(group, topics),
             watch_requirements(settings, connections, life),
-            keep_books(connections, lambda: first in group.consumer.assignment()),
-            watch_reports(connections, lambda: first in group.consumer.assignment(), lambda: group.behind),
+            keep_books(connections, is_first),
+            watch_unfinished(settings, connections, is_first),
+            watch_reports(connections, is_first, lambda: group.behind),
         )
     finally:
         await group.leave()

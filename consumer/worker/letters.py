@@ -4,7 +4,7 @@ A dead letter is named by its place in the dead-letter topic, ``partition:offset
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -45,10 +45,19 @@ class Letter(Struct, frozen=True):
         return self.headers.get(f"{PREFIX}topic", "")
 
     @property
+    def source(self) -> str:
+        """The record that died, by its topic and place."""
+        return f"{self.topic} {self.headers.get(f'{PREFIX}partition')}:{self.headers.get(f'{PREFIX}offset')}"
+
+    @property
+    def error(self) -> str:
+        """The exception's class: its message may quote a person's data."""
+        return self.headers.get(f"{PREFIX}exception.class.name", "").rpartition(".")[2]
+
+    @property
     def reason(self) -> str:
         """The exception's class and message."""
-        name = self.headers.get(f"{PREFIX}exception.class.name", "").rpartition(".")[2]
-        return f"{name}: {self.headers.get(f'{PREFIX}exception.message', '')}"
+        return f"{self.error}: {self.headers.get(f'{PREFIX}exception.message', '')}"
 
     @property
     def kind_of_reason(self) -> str:
@@ -80,10 +89,11 @@ async def dead_letters(settings: Settings, wanted: Filter) -> AsyncIterator[Lett
     async with scanning(settings, [settings.topic(DEAD_LETTER)]) as scan:
         async for records in scan.read():
             for record in records:
-                letter = Letter(record, _readable(record.headers))
+                letter = letter_of(record)
                 if wanted.matches(letter):
                     yield letter
 
 
-def _readable(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    return {name: value.decode(errors="replace") for name, value in headers}
+def letter_of(record: Record) -> Letter:
+    """Read a record of the dead-letter topic."""
+    return Letter(record, {name: value.decode(errors="replace") for name, value in record.headers})

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
-from consumer.operate.letters import Filter, Letter, dead_letters
-from consumer.postgres.database import connect, statement
+from consumer.postgres.database import Connection, connect, statement
 from consumer.postgres.requirements import unmet_schema
+from consumer.worker.letters import Filter, Letter, dead_letters
 from schemas.registry import Malformed, route
 
 # Letters that the ledger is asked for at once.
@@ -46,9 +46,7 @@ async def settled_letters(settings: Settings) -> dict[str, str]:
             raise Fatal(f"Postgres: {missing}")
 
         async def ask() -> None:
-            rows = await connection.fetch(statement("dead_letters/applied"), *_columns(list(asked.values())))
-            places = list(asked)
-            applied.update(places[row["number"] - 1] for row in rows)
+            applied.update(await applied_since(connection, asked))
             asked.clear()
 
         async for letter in dead_letters(settings, Filter()):
@@ -60,6 +58,13 @@ async def settled_letters(settings: Settings) -> dict[str, str]:
     finally:
         await connection.close()
     return died_again(deaths) | dict.fromkeys(applied, "applied")
+
+
+async def applied_since(connection: Connection, letters: Mapping[str, Identity]) -> set[str]:
+    """Give the places of the letters that the ledger knows."""
+    places = list(letters)
+    rows = await connection.fetch(statement("dead_letters/applied"), *_columns(list(letters.values())))
+    return {places[row["number"] - 1] for row in rows}
 
 
 def identity(letter: Letter) -> Identity:
