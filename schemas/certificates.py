@@ -11,16 +11,27 @@ from msgspec import Raw, Struct, field
 
 from schemas.envelope import Dates, Message
 from schemas.events import KIND_NAMES, Event, Family, Kind
-from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, given, instant_of, plausible
+from schemas.fields import (
+    Blank,
+    BzDate,
+    CurrencyCode,
+    Identifier,
+    Money,
+    Reference,
+    currency_code,
+    given,
+    instant_of,
+    plausible,
+)
 
 
 class ShiftLocation(Struct, rename="camel", gc=False):
     """The station where the agent had an open shift; all of it may be missing (bought online, older accounts)."""
 
-    station_id: str | None = None
+    station_id: Reference = None
     name: str | None = None
     time_zone: str | None = None
-    primary_currency_code: str | None = None
+    primary_currency_code: CurrencyCode = None
 
 
 _NO_STATION = ShiftLocation()
@@ -31,7 +42,7 @@ class DisplayCurrency(Struct, gc=False):
 
     buy: float | str | None = None
     sell: float | str | None = None
-    isocode: str | None = None
+    isocode: CurrencyCode = None
 
     @property
     def base_isocode(self) -> str | None:
@@ -48,15 +59,15 @@ class Certificate(Struct, rename="camel", gc=False):
     total: Money | Blank = None
     status: str | None = None
     deleted: bool | Blank = None
-    account_id: str | None = None
-    cert_def_id: str | None = None
+    account_id: Reference = None
+    cert_def_id: Reference = None
     transaction_id: str | None = None
     trx_id: str | None = None
     # How many they are is all that is asked of them.
     transactions_paid: list[Raw] | Blank = None
-    customer_number: str | None = None
+    customer_number: Reference = None
     user_id: str | None = None
-    agency_id: str | None = None
+    agency_id: Reference = None
     agency_name: str | None = None
     shift_id: str | None = None
     shift_location: ShiftLocation | Blank = None

@@ -11,7 +11,18 @@ from msgspec import Struct, field
 
 from schemas.envelope import Dates, Message
 from schemas.events import Entity, Event, Family, Kind
-from schemas.fields import Blank, BzDate, Identifier, Money, currency_code, given, instant_of, plausible
+from schemas.fields import (
+    Blank,
+    BzDate,
+    CurrencyCode,
+    Identifier,
+    Money,
+    Reference,
+    currency_code,
+    given,
+    instant_of,
+    plausible,
+)
 
 
 class Definition(Struct, rename="camel", gc=False):
@@ -22,8 +33,8 @@ class Definition(Struct, rename="camel", gc=False):
     value: Money | Blank = None
     name: str | None = None
     description: str | None = None
-    currency_code: str | None = None
-    account_id: str | None = None
+    currency_code: CurrencyCode = None
+    account_id: Reference = None
     disabled: bool | Blank = None
     taxable: bool | Blank = None
     deleted: bool | Blank = None

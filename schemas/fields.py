@@ -30,6 +30,12 @@ Money = Annotated[int, Meta(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 
 Blank = Literal[""] | None
 
+# What reports group by, and keys are made of: an id as short as an identifier, or nothing. ``schemas.lenient`` refuses
+# what is not, and where decoding had to alter it: two different accounts must not become one.
+Reference = Annotated[str, Meta(max_length=MAX_IDENTIFIER)] | None
+# A currency is named by its ISO 4217 code. What is none would be a currency of a report, and a group of its own.
+CurrencyCode = Annotated[str, Meta(pattern=r"^\s*([A-Za-z]{3}\s*)?$")] | None
+
 # From this magnitude on a Unix time is milliseconds: 10^11 s is the year 5138, 10^11 ms is March 1973. Inferred.
 MILLISECONDS_FROM = 10**11
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeAlias, get_args
 import msgspec
 from msgspec import NODEFAULT, Raw, Struct, ValidationError
 
-from schemas.fields import Blank, BzDate, Identifier, Money
+from schemas.fields import MAX_IDENTIFIER, Blank, BzDate, CurrencyCode, Identifier, Money, Reference
+from schemas.text import ALTERED
 
 
 class Unreadable(Exception):
@@ -123,6 +124,14 @@ def _label(raw: Raw, *_: object) -> str | None:
     return token.decode() if _NUMBER.fullmatch(token) else _typed(str | None, raw)
 
 
+def _reference(raw: Raw, *_: object) -> str | None:
+    """Read an id that reports group by, as it was sent and of a length that a key may have."""
+    text = _label(raw)
+    if text is not None and (len(text) > MAX_IDENTIFIER or ALTERED in text):
+        raise Unreadable
+    return text
+
+
 def _flag(raw: Raw, *_: object) -> bool | None:
     token = bytes(raw).strip(b'"').lower()
     if token in _FLAGS:
@@ -169,6 +178,8 @@ _READERS: dict[Any, Reader] = {
     Money: _amount,
     Money | Blank: _amount_if_given,
     str | None: _label,
+    Reference: _reference,
+    CurrencyCode: partial(_typed, CurrencyCode),
     bool | Blank: _flag,
     BzDate | Blank: _date,
 }

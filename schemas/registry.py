@@ -21,7 +21,7 @@ from schemas.envelope import Envelope, EnvelopeData
 from schemas.events import Family
 from schemas.fields import Identifier
 from schemas.lenient import integer, read_data
-from schemas.text import storable
+from schemas.text import may_be_altered, storable
 
 AnyMessage: TypeAlias = (
     CertificateCreated | CertificateUpdated | DefinitionCreated | DefinitionUpdated | DefinitionDeleted
@@ -124,19 +124,24 @@ def read(body: bytes) -> Reading:
     """Decode a message. Raises Malformed."""
     try:
         text = storable(body)
-        doubts: tuple[str, ...] = ()
-        try:
-            message = _message.decode(text)
-        except msgspec.ValidationError:
-            message, doubts = _read_leniently(text)
+        message, doubts = _read_typed(text)
         name, family = _KNOWN[type(message)]
         return Reading(message, name, family, bytes(_data.decode(text).data).decode(), doubts)
     except _UNREADABLE as error:
         raise _malformed(error) from None
 
 
+def _read_typed(text: str | bytes) -> tuple[AnyMessage, tuple[str, ...]]:
+    try:
+        if not may_be_altered(text):
+            return _message.decode(text), ()
+    except msgspec.ValidationError:
+        pass
+    return _read_leniently(text)
+
+
 def _read_leniently(text: str | bytes) -> tuple[AnyMessage, tuple[str, ...]]:
-    """Read a message whose types are not all what the sender documents; see ``schemas.lenient``."""
+    """Read a message whose values are not all what the sender documents; see ``schemas.lenient``."""
     envelope = _read_envelope(text)
     kind = _MESSAGES.get(envelope.event)
     if kind is None:

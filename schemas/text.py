@@ -10,6 +10,10 @@ MAX_DEPTH = 512
 _ESCAPE = re.compile(
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
+# What stands where a character was that no Postgres text can hold, and how that is escaped.
+ALTERED = "\ufffd"
+_ESCAPED = r"\ufffd"
+_ENCODED = ALTERED.encode()
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _STEPS = {**dict.fromkeys(b"[{", 1), **dict.fromkeys(b"]}", -1)}
 _NO_BRACKETS = bytes(set(range(256)) - set(_STEPS))
@@ -27,7 +31,12 @@ def storable(body: bytes) -> str | bytes:
     # To look for one byte is much faster than for two, and most bodies escape nothing.
     if b"\\" not in body or b"\\u" not in body:
         return body  # which msgspec need not encode again
-    return _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)
+    return _ESCAPE.sub(lambda escape: _ESCAPED if escape[1] else escape[0], text)
+
+
+def may_be_altered(text: str | bytes) -> bool:
+    """Tell whether a text that ``storable`` gave may not say everywhere what was sent."""
+    return _ENCODED in text if isinstance(text, bytes) else ALTERED in text or _ESCAPED in text.lower()
 
 
 def _depth(body: bytes) -> int:

@@ -33,15 +33,15 @@ _zones = st.sampled_from(["", "America/Toronto", " pacific/AUCKLAND", "Pacific/P
 _stations = st.one_of(
     _nothing.filter(lambda nothing: nothing != {"value": 0, "offset": 0}),
     st.fixed_dictionaries(
-        {"stationId": _texts, "name": _texts},
-        optional={"timeZone": _zones, "primaryCurrencyCode": st.sampled_from(["", " cad", "USD", "Zoë 🎁"])},
+        {"stationId": st.one_of(_texts, st.just("s" * 257)), "name": _texts},
+        optional={"timeZone": _zones, "primaryCurrencyCode": st.sampled_from(["", " cad", "USD", "CADX", "Zoë 🎁"])},
     ),
 )
 _certificate_data = st.fixed_dictionaries(
     {"_id": st.sampled_from(["c1", "c2"]), "balance": _money},
     optional={
         "price": st.one_of(_money, st.sampled_from(["", None])),
-        "accountId": st.sampled_from(["", "a1", "a2"]),
+        "accountId": st.sampled_from(["", "a1", "a2", "a" * 256, "a" * 257]),
         "certDefId": st.sampled_from(["", "d1", "d1", "c1"]),
         "agencyId": st.sampled_from(["", "g1"]),
         "agencyName": _texts,
@@ -51,7 +51,13 @@ _certificate_data = st.fixed_dictionaries(
         "createdAt": _dates,
         "shiftLocation": st.one_of(_stations, st.just([])),
         "displayCurrency": st.sampled_from(
-            [None, {}, {"buy": 1, "sell": 1.0, "isocode": "CAD"}, {"buy": 2, "sell": 1}]
+            [
+                None,
+                {},
+                {"buy": 1, "sell": 1.0, "isocode": "CAD"},
+                {"buy": 1, "sell": 1, "isocode": "CA$"},
+                {"buy": 2, "sell": 1},
+            ]
         ),
         "transactionsPaid": st.sampled_from([None, [], ["t1"], [{"id": "t1"}, "t2"]]),
         "customerNumber": _texts,
@@ -68,7 +74,7 @@ _definition_data = st.fixed_dictionaries(
         "disabled": st.sampled_from([True, False, None, ""]),
         "updatedAt": _dates,
         "createdAt": _dates,
-        "currencyCode": st.sampled_from(["", "CAD", "eur "]),
+        "currencyCode": st.sampled_from(["", "CAD", "eur ", "euros"]),
     },
 )
 _delete_data = st.fixed_dictionaries({"giftcertificateId": st.sampled_from(["d1", "c1"])})

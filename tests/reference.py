@@ -115,20 +115,42 @@ def _said_date(body: dict[str, Any], name: str) -> datetime | None:
 
 
 def _doubts(body: dict[str, Any]) -> list[str] | None:
-    unread = ["field_unreadable shiftLocation: array"] if body["data"].get("shiftLocation") == [] else []
-    return (
-        unread
-        + [
-            f"date_implausible {name} {said.isoformat()}"
-            for name in ("createdAt", "updatedAt")
-            if (said := _said_date(body, name)) and said != _date(body, name)
-        ]
-        or None
-    )
+    return [f"field_unreadable {doubt}" for doubt in _unread(body["data"])] + [
+        f"date_implausible {name} {said.isoformat()}"
+        for name in ("createdAt", "updatedAt")
+        if (said := _said_date(body, name)) and said != _date(body, name)
+    ] or None
+
+
+def _unread(data: dict[str, Any]) -> list[str]:
+    """Name what is not as the sender documents it, in the order of the fields."""
+    station, display = data.get("shiftLocation") or {}, data.get("displayCurrency") or {}
+    is_unread = {
+        "currencyCode: text": _is_no_currency(data.get("currencyCode")),
+        "accountId: text": _is_no_reference(data.get("accountId")),
+        "shiftLocation: array": data.get("shiftLocation") == [],
+        "shiftLocation.stationId: text": _is_no_reference(station.get("stationId")),
+        "shiftLocation.primaryCurrencyCode: text": _is_no_currency(station.get("primaryCurrencyCode")),
+        "displayCurrency.isocode: text": _is_no_currency(display.get("isocode")),
+    }
+    return [doubt for doubt, is_true in is_unread.items() if is_true]
+
+
+def _is_no_currency(code: str | None) -> bool:
+    return bool((code or "").strip()) and _currency(code) is None
+
+
+def _is_no_reference(said: str | None) -> bool:
+    return bool(said) and _reference(said) is None
 
 
 def _currency(code: str | None) -> str | None:
-    return (code or "").strip().upper() or None
+    said = (code or "").strip()
+    return said.upper() if len(said) == 3 and said.isascii() and said.isalpha() else None
+
+
+def _reference(said: str | None) -> str | None:
+    return said if said and len(said) <= 256 else None
 
 
 def _said(value: Any) -> Any:
@@ -165,7 +187,7 @@ def _event(delivery: Delivery) -> Row:
         "status": _label(data.get("status")),
         "transaction_id": data.get("transactionId") or data.get("trxId") or None,
         "agency_id": _said(data.get("agencyId")),
-        "station_id": station.get("stationId") or None,
+        "station_id": _reference(station.get("stationId")),
         "station_name": station.get("name") or None,
     }
 
@@ -176,7 +198,7 @@ def _history(delivery: Delivery) -> Row:
     display = data.get("displayCurrency") or {}
     at_par = display.get("buy") == 1 and display.get("sell") == 1
     return _event(delivery) | {
-        "account_id": _said(data.get("accountId")),
+        "account_id": _reference(data.get("accountId")),
         "definition_id": _said(data.get("certDefId")),
         "user_id": _said(data.get("userId")),
         "shift_id": _said(data.get("shiftId")),
@@ -245,7 +267,7 @@ def _terms(life: list[Delivery], first_currencies: Currencies) -> Row:
     """Say what all is booked under; no setting of the tests' names a currency."""
 
     def first(name: str) -> Any:
-        return next((said for delivery in life if (said := _said(delivery.body["data"].get(name)))), None)
+        return next((said for delivery in life if (said := _reference(delivery.body["data"].get(name)))), None)
 
     definition_id, livemode = first("certDefId"), life[0].body["livemode"]
     purchase = _history(life[0]) if _kind(life[0].body) == "created" else {}

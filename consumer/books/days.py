@@ -5,12 +5,12 @@ from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 # No time zone has a longer name; what the sender writes there may have any length, and need not be remembered.
-_LONGEST = 64
+LONGEST = 64
 
 
 def zone_named(sent: str | None) -> str | None:
     """Give the time zone that a text names, whatever its case and the blanks around it; None where it names none."""
-    return _zone_named(sent) if sent and len(sent) <= _LONGEST else None
+    return _zone_named(sent) if sent and len(sent) <= LONGEST else None
 
 
 @lru_cache(maxsize=4096)

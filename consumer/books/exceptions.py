@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 
 
 _DATES = "from 2000 on, and not later than an hour after the event was emitted"
-_EXPECTED = {"date_implausible": _DATES, "field_unreadable": "a value of the type that the sender documents"}
+_EXPECTED = {"date_implausible": _DATES, "field_unreadable": "a value as the sender documents it"}
 
 
 def judge(history: Sequence[Fact], terms: Terms, settings: FigureSettings) -> list[Finding]:

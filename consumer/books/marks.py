@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from consumer.books.days import zone_named
+from consumer.books.days import LONGEST, zone_named
 from consumer.books.exceptions import Finding, Severity
 from consumer.books.journal import Key
 from consumer.postgres.database import SCHEMA, Connection, statement
@@ -60,5 +60,5 @@ async def mark_zones(connection: Connection, facts: Iterable[Fact], at: datetime
         await connection.execute(
             statement("books/mark_once"),
             *("station", station_id, livemode, at, "time_zone_invalid", Severity.WARNING.value),
-            *(None, fact.occurred_at, None, zone, "a name of the IANA time zone database"),
+            *(None, fact.occurred_at, None, zone[:LONGEST], "a name of the IANA time zone database"),
         )

@@ -30,7 +30,8 @@ AS $$
         sum(certificates)
     FROM reporting_internal.line
     WHERE livemode = {livemode}
-        AND effective_at < as_of
+        -- NULL would leave nothing to read, and nobody would refuse it.
+        AND effective_at < coalesce(as_of, 'infinity')
         AND booked_at <= coalesce(known_at, 'infinity')
         AND NOT (SELECT is_refused FROM latest)
     GROUP BY account_id, currency

@@ -25,10 +25,17 @@ SET work_mem = '256MB'
 SET jit = off
 AS $$
     WITH span AS (
-        SELECT CASE
-            WHEN last_day < 'infinity' THEN last_day
-            ELSE reporting_internal.latest_posting_day({livemode}, known_at)
-        END AS last_day
+        SELECT
+            -- The first day of all has none before it.
+            greatest(first_day, '0001-01-01') - 1 AS day_before,
+            period.last_day
+        FROM (
+            SELECT CASE
+                WHEN last_day < 'infinity' THEN last_day
+                ELSE reporting_internal.latest_posting_day({livemode}, known_at)
+            END
+        ) AS period (last_day)
+        WHERE NOT reporting_internal.refused_period(first_day, liability_rollforward.last_day, period.last_day)
     ),
 
     figures AS (
@@ -47,7 +54,8 @@ AS $$
             SELECT
                 account_id, currency, issuing_station_id, NULL::giftcert.movement AS movement,
                 change AS opening, NULL::numeric AS change, NULL::numeric AS closing
-            FROM reporting_internal.stood({livemode}, first_day - 1, known_at)
+            FROM span
+            CROSS JOIN reporting_internal.stood({livemode}, span.day_before, known_at)
 
             UNION ALL
 
@@ -87,10 +95,9 @@ AS $$
     FROM figures
     LEFT JOIN reporting_internal.station
         ON station.livemode = {livemode} AND station.station_id = figures.issuing_station_id
-    WHERE first_day <= (SELECT last_day FROM span)
 $$;
 
 COMMENT ON FUNCTION {schema}.liability_rollforward(date, date, timestamptz) IS
 'Grain: one row an account, currency and issuing station.
-Reader: finance, for one month, a quarter or any other period: both days belong to it, -infinity is the beginning and infinity the latest posting day.
+Reader: finance, for one month, a quarter or any other period: both days belong to it, -infinity is the beginning and infinity the latest posting day. A period that ends before it begins is refused.
 Definition: the figures of liability_rollforward_daily from the first day''s opening to the last day''s closing; with known_at, as the books said then. Its opening and closing come from totals that are kept, its movements from the lines of the period, and difference compares the two.';

@@ -5,6 +5,7 @@ from copy import deepcopy
 from datetime import UTC, date, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 
 from consumer.books.totals import keep_totals
@@ -256,8 +257,83 @@ async def test_without_an_end_a_period_is_all_there_is(year: Pool) -> None:
     assert tuple(row) == (0, issued, outstanding, 0)
 
 
-async def test_a_period_that_ends_before_it_begins_has_no_figures(year: Pool) -> None:
-    assert await year.fetch("SELECT * FROM reporting.liability_rollforward('2025-09-30', '2025-09-01')") == []
+@pytest.mark.parametrize(
+    ("days", "reason"),
+    [
+        ("'2025-09-30', '2025-09-01'", "the period ends on 2025-09-01, before it begins on 2025-09-30"),
+        ("'infinity', '-infinity'", "the period ends on -infinity, before it begins on infinity"),
+        ("'5874897-12-31', 'infinity'", "before it begins on 5874897-12-31"),
+        ("NULL, '2025-09-01'", "a day of the period is NULL"),
+        ("'2025-09-01', NULL", "a day of the period is NULL"),
+    ],
+)
+async def test_a_period_that_is_none_is_refused(year: Pool, days: str, reason: str) -> None:
+    with pytest.raises(asyncpg.PostgresError, match=reason):
+        await year.fetch(f"SELECT * FROM reporting.liability_rollforward({days})")  # noqa: S608 - ours
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        "'4714-11-24 BC', '5874897-12-31'",
+        "'0001-01-01', '9999-12-31'",
+        "'4714-11-24 BC', 'infinity'",
+        "'-infinity', '5874897-12-31'",
+        "'-infinity', 'infinity', 'infinity'",
+    ],
+)
+async def test_a_period_longer_than_the_books_is_all_there_is(year: Pool, days: str) -> None:
+    question = "SELECT * FROM reporting.liability_rollforward({}) ORDER BY account_id, currency, issuing_station_id"
+
+    assert await year.fetch(question.format(days)) == await year.fetch(question.format("'-infinity', 'infinity'"))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "liability_rollforward('4714-11-24 BC', '4714-11-24 BC')",
+        "liability_rollforward('-infinity', '-infinity')",
+        "liability_rollforward('-infinity', 'infinity', '-infinity')",
+        "liability_rollforward('5874897-12-31', '5874897-12-31', '-infinity')",
+        "liability_on('-infinity')",
+        "liability_on('4714-11-24 BC')",
+        "liability_on('5874897-12-31', '-infinity')",
+        "liability_on('infinity', '-infinity')",
+        "liability_as_of('-infinity')",
+        "liability_as_of('4714-11-24 00:00:00+00 BC')",
+        "liability_as_of('294276-12-31 23:59:59+00', '4714-11-24 00:00:00+00 BC')",
+    ],
+)
+async def test_before_the_books_begin_nothing_stood(year: Pool, question: str) -> None:
+    assert await year.fetch(f"SELECT * FROM reporting.{question}") == []  # noqa: S608 - ours
+
+
+@pytest.mark.parametrize("question", ["liability_on(NULL)", "liability_as_of(NULL)"])
+async def test_no_day_is_no_question(year: Pool, question: str) -> None:
+    with pytest.raises(asyncpg.NullValueNotAllowedError, match="is NULL"):
+        await year.fetch(f"SELECT * FROM reporting.{question}")  # noqa: S608 - ours
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "liability_on('5874897-12-31')",
+        "liability_on('infinity', 'infinity')",
+        "liability_as_of('294276-12-31 23:59:59+00')",
+        "liability_as_of('infinity', 'infinity')",
+    ],
+)
+async def test_a_day_beyond_the_books_is_refused(year: Pool, question: str) -> None:
+    with pytest.raises(asyncpg.InvalidParameterValueError, match="beyond the latest posting day"):
+        await year.fetch(f"SELECT * FROM reporting.{question}")  # noqa: S608 - ours
+
+
+async def test_far_beyond_the_books_what_stood_last_stands_still(year: Pool) -> None:
+    question = "SELECT sum(opening) AS opening, sum(closing) AS closing, sum(difference) AS difference"
+    question += " FROM reporting.liability_rollforward('5874897-12-31', '5874897-12-31')"
+    outstanding = await year.fetchval("SELECT sum(outstanding) FROM reporting.liability_current")
+
+    assert tuple(await year.fetchrow(question) or ()) == (outstanding, outstanding, 0)
 
 
 async def test_a_period_begins_and_ends_by_the_clock_of_each_station(connections: Pool) -> None:

@@ -29,7 +29,9 @@ def paid(balance: int, transactions: int, **data: Any) -> Body:
 async def exceptions(connections: Pool, *bodies: Body) -> list[tuple[str, str | None, str, str | None]]:
     """Apply the bodies, and give rule, entity, and what was observed and expected."""
     await load(connections, [Delivery(body, START + timedelta(seconds=n)) for n, body in enumerate(bodies)])
-    rows = await connections.fetch("SELECT * FROM reporting.data_quality_exceptions ORDER BY rule")
+    rows = await connections.fetch(
+        "SELECT * FROM reporting.data_quality_exceptions ORDER BY rule, entity_id DESC, observed"
+    )
     assert await connections.fetchval("SELECT count(*) FROM reporting_test.data_quality_exceptions") == 0
     return [(row["rule"], row["entity_id"], row["observed"], row["expected"]) for row in rows]
 
@@ -56,9 +58,13 @@ async def test_sound_traffic_breaks_no_rule(connections: Pool) -> None:
         ("price_over_face_value", "60.00000", "at most 50.00000", [sold(price=6_000_000)]),
         ("created_again", "created again", None, [sold(), sold(6_000_000, updated=5), paid(4_000_000, 1)]),
         ("created_again", "created again", None, [sold(6_000_000, updated=5), sold()]),
-        ("field_unreadable", "status: array", "a value of the type that the sender documents", [
+        ("field_unreadable", "status: array", "a value as the sender documents it", [
             sold(), paid(4_000_000, 1, status=[]),
         ]),
+        ("field_unreadable", "shiftLocation.primaryCurrencyCode: text", None, [
+            sold(), paid(4_000_000, 1, shiftLocation={**TORONTO, "primaryCurrencyCode": "CADX"}),
+        ]),
+        ("field_unreadable", "accountId: text", None, [sold(), paid(4_000_000, 1, accountId="a" * 60_000)]),
         ("date_implausible", "updatedAt 2062-01-01T00:00:00+00:00", None, [
             sold(), paid(4_000_000, 1, updatedAt={"value": "2062-01-01T00:00:00Z", "offset": 0}),
         ]),
@@ -211,6 +217,42 @@ async def test_an_implausible_date_of_a_definition_is_reported(connections: Pool
     assert [(rule, entity_id, observed) for rule, entity_id, observed, _ in found] == [
         ("date_implausible", DEFINITION_ID, "updatedAt 9999-12-31T23:59:59.999999+00:00")
     ]
+
+
+async def test_a_currency_that_is_none_becomes_no_group_of_any_report(connections: Pool) -> None:
+    none = "C" * 60_000
+    found = await exceptions(
+        connections,
+        definition(currencyCode="dollars"),
+        sold(
+            shiftLocation={**TORONTO, "primaryCurrencyCode": none},
+            displayCurrency={"buy": 1, "sell": 1, "isocode": "$"},
+        ),
+    )
+
+    assert [(rule, entity_id, observed, expected) for rule, entity_id, observed, expected in found][1:] == [
+        ("field_unreadable", entity_id, observed, "a value as the sender documents it")
+        for entity_id, observed in (
+            (DEFINITION_ID, "currencyCode: text"),
+            (CERTIFICATE_ID, "displayCurrency.isocode: text"),
+            (CERTIFICATE_ID, "shiftLocation.primaryCurrencyCode: text"),
+        )
+    ]
+    assert found[0][:3] == ("currency_unspecified", CERTIFICATE_ID, "none")
+    for report in ("liability_current", "liability_rollforward_monthly", "books_monthly", "definition_performance"):
+        rows = await connections.fetch(f"SELECT DISTINCT currency FROM reporting.{report}")  # noqa: S608 - ours
+        assert [tuple(row) for row in rows] == [("unspecified",)], report
+
+
+async def test_a_reused_attempt_is_not_hidden_by_an_event_of_the_other_family(connections: Pool) -> None:
+    """An event belongs to its entity: a certificate and a definition may have one id, and events of one id."""
+    first = sold()
+    of_certificate = paid(4_000_000, 1, envelope={"id": "one id"})
+    of_definition = definition(_id=CERTIFICATE_ID, envelope={"id": "one id", "attemptId": first["attemptId"]})
+
+    found = await exceptions(connections, definition(), first, of_certificate, of_definition)
+
+    assert [(rule, entity_id) for rule, entity_id, *_ in found] == [("attempt_reused", CERTIFICATE_ID)]
 
 
 async def test_an_unknown_time_zone_is_reported_once_and_breaks_nothing(connections: Pool) -> None:

@@ -144,7 +144,10 @@ SELECT
     definition.account_id,
     definition.occurred_at,
     substr(doubt, strpos(doubt, ' ') + 1),
-    'a date from 2000 on, and not later than an hour after the event was emitted'
+    CASE split_part(doubt, ' ', 1)
+        WHEN 'date_implausible' THEN 'a date from 2000 on, and not later than an hour after the event was emitted'
+        ELSE 'a value as the sender documents it'
+    END
 FROM giftcert.definition
 CROSS JOIN LATERAL unnest(definition.doubts) AS doubt
 

@@ -15,7 +15,10 @@ SET search_path = pg_catalog, pg_temp
 SET work_mem = '256MB'
 SET jit = off
 AS $$
-    WITH month AS (SELECT date_trunc('month', day + interval '1 day')::date AS begins)
+    -- A timestamp ends long before a date does, and all that was ever posted lies in these years.
+    WITH month AS (
+        SELECT date_trunc('month', greatest('0001-01-01', least(day, '9999-12-31')) + interval '1 day')::date AS begins
+    )
 
     SELECT
         account_id,

@@ -121,6 +121,8 @@ def test_a_documented_example_is_routed_by_its_definition(name: str) -> None:
 # The skeleton of a certificate gives types instead of values; these stand for them.
 OF_THE_TYPE = {"string": "text", "int": 301_000, "float": 1.25, "boolean": True}
 REAL = {
+    "isocode": "CAD",
+    "primaryCurrencyCode": "CAD",
     "event": "giftcertificate.created",
     "_id": CERTIFICATE_ID,
     "created": 1_623_794_091,
@@ -159,7 +161,7 @@ def test_a_certificate_with_every_documented_field_gives_what_the_projections_us
 
     assert (snapshot.balance, snapshot.price, snapshot.total) == (301_000, 301_000, 301_000)
     assert (snapshot.shift_location.station_id, snapshot.shift_location.time_zone) == ("text", "text")
-    assert (snapshot.display_currency.buy, snapshot.display_currency.isocode) == (1.25, "text")
+    assert (snapshot.display_currency.buy, snapshot.display_currency.isocode) == (1.25, "CAD")
     assert snapshot.transactions_paid == []
 
 
@@ -507,7 +509,7 @@ def reading(**data: Any) -> tuple[Any, tuple[str, ...]]:
 @pytest.mark.parametrize("name", ["customerNumber", "status", "accountId", "certDefId", "trxId", "userId", "shiftId"])
 @pytest.mark.parametrize(
     ("sent", "label"),
-    [("12345", "12345"), ("1", "1"), ("-0.5", "-0.5"), ("1e400000", "1e400000"), ("9" * 400, "9" * 400)],
+    [("12345", "12345"), ("1", "1"), ("-0.5", "-0.5"), ("1e400000", "1e400000"), ("9" * 256, "9" * 256)],
 )
 def test_a_label_that_is_a_number_is_its_text(name: str, sent: str, label: str) -> None:
     read_ = read(with_raw(name, sent))
@@ -548,6 +550,43 @@ def test_what_cannot_be_read_is_not_given_and_told_without_its_value(data: dict[
     (name,) = data
     if name not in {"displayCurrency", "shiftLocation"}:
         assert snapshot == reading()[0]
+
+
+@pytest.mark.parametrize("code", ["CADX", "CA", "C" * 60_000, "$", "CAD\0", "€€€", "CAD EUR", 7, 124])
+def test_a_currency_that_is_none_is_not_given_and_told(code: object) -> None:
+    snapshot, doubts = reading(shiftLocation={"primaryCurrencyCode": code, "stationId": "s"})
+
+    assert snapshot.shift_location == ShiftLocation(station_id="s")
+    kind = "text" if isinstance(code, str) else "number"
+    assert doubts == (f"field_unreadable shiftLocation.primaryCurrencyCode: {kind}",)
+
+
+@pytest.mark.parametrize("code", ["CAD", " cad ", "\tCAD\n", "\u00a0CAD", "", " ", None])
+def test_a_currency_with_blanks_around_it_is_one(code: str | None) -> None:
+    assert reading(shiftLocation={"primaryCurrencyCode": code}, status="paid")[1] == ()
+
+
+@pytest.mark.parametrize("name", ["accountId", "certDefId", "agencyId", "customerNumber", "shiftLocation.stationId"])
+@pytest.mark.parametrize("no_id", ["a" * 257, "a\0", "a\ufffd", 10**300], ids=["long", "NUL", "replaced", "number"])
+def test_what_reports_group_by_is_as_short_as_an_identifier_and_as_it_was_sent(name: str, no_id: Any) -> None:
+    outer, _, inner = name.partition(".")
+    data: dict[str, Any] = {outer: {inner: no_id} if inner else no_id}
+    read_ = read(encode(bought(**data)))
+
+    kind = "text" if isinstance(no_id, str) else "number"
+    assert read_.doubts == (f"field_unreadable {name}: {kind}",)
+
+
+def test_half_a_surrogate_in_an_account_does_not_make_it_another_ones() -> None:
+    read_ = read(encode(bought(accountId="SENT")).replace(b"SENT", rb"a\ud800"))
+
+    snapshot: Any = read_.message.snapshot
+    assert snapshot.account_id is None
+
+
+def test_an_id_of_the_length_of_an_identifier_is_one_also_where_it_is_a_number() -> None:
+    assert reading(accountId="a" * 256)[1] == ()
+    assert reading(accountId=7)[0].account_id == "7"
 
 
 def test_of_a_station_only_what_cannot_be_read_is_missing() -> None:
