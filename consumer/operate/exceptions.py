@@ -26,7 +26,8 @@ async def show_exceptions(settings: Settings, *, rule: str | None, everything: b
         counts[row["rule"]] = counts.get(row["rule"], 0) + 1
     for name, count in sorted(counts.items()):
         click.echo(f"{name}: {count}")
-    click.echo(f"{len(rows)} {'' if everything else 'open '}exceptions.")
+    of_rule = f" of {rule}" if rule else ""
+    click.echo(f"{len(rows)} {'' if everything else 'open '}exception{'s' * (len(rows) != 1)}{of_rule}.")
 
 
 async def acknowledge(
@@ -49,7 +50,10 @@ async def acknowledge(
     finally:
         await connection.close()
     if not count:
-        raise Fatal(f"There is no open exception {rule} of {entity_id}: `giftledger exceptions list` shows them.")
+        event = f", shown by the event {event_id}" if event_id else ""
+        raise Fatal(
+            f"There is no open exception {rule} of {entity_id}{event}: `giftledger exceptions list` shows them."
+        )
     return count
 
 
@@ -69,4 +73,5 @@ def _line(row: object) -> str:
     line += f"{said['observed']}, expected {said['expected']}"
     if said["is_acknowledged"]:
         line += f" (acknowledged by {said['acknowledged_by']}: {said['because']})"
-    return line
+    # What a sender wrote is no command to a terminal.
+    return "".join(character if character.isprintable() else "?" for character in line)
