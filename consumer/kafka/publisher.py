@@ -266,6 +266,7 @@ class Producer:
             refusal = error
         else:
             refusal = Unavailable(f"Kafka did not take the record: {type(error).__name__}")
+            refusal.__cause__ = error
             if kafka_verdict(error) is Verdict.UNKNOWN:
                 self.failed = type(error).__name__
         for sending in batch:

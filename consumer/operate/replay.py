@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Collection
 
-from consumer.common.errors import Fatal
+from aiokafka.errors import TopicAuthorizationFailedError
+
+from consumer.common.diagnosis import MISSING_RIGHTS_ON_KAFKA
+from consumer.common.errors import Fatal, Unavailable
 from consumer.common.settings import Settings
 from consumer.kafka.batcher import Headers, acknowledged
 from consumer.kafka.publisher import Publisher
@@ -14,7 +17,7 @@ async def replay(settings: Settings, places: Collection[str], sent: Callable[[],
     """Send letters back with their original bytes, key and headers, and where they came from.
 
     The topic is read once more, so that one letter at a time is held in memory. Raises Fatal for a letter that does
-    not say where it came from, Unavailable when Kafka does not take one.
+    not say where it came from or may not be sent there, Unavailable when Kafka does not take one.
     """
     async with Publisher.connected_to(settings) as publisher:
         async for letter in dead_letters(settings, Filter(places=frozenset(places))):
@@ -23,7 +26,12 @@ async def replay(settings: Settings, places: Collection[str], sent: Callable[[],
             sending = publisher.send(
                 letter.topic, key=letter.record.key, value=letter.record.value, headers=_headers(letter)
             )
-            await acknowledged(sending, settings.publish_deadline_seconds)
+            try:
+                await acknowledged(sending, settings.publish_deadline_seconds)
+            except Unavailable as error:
+                if isinstance(error.__cause__, TopicAuthorizationFailedError):
+                    raise Fatal(f"{error}. {MISSING_RIGHTS_ON_KAFKA}") from None
+                raise
             sent()
 
 

@@ -176,7 +176,7 @@ def test_a_worker_whose_password_is_wrong_ends_and_names_the_setting(deployed: D
     ("user", "role", "found"),
     [
         ("stranger", "ingress", "topic giftcert.certificates: does not exist, or this user may not see it"),
-        ("giftledger-operator", "worker", "cannot read the topics: GroupAuthorizationFailedError"),
+        ("giftledger-ingress", "worker", "cannot read the topics: GroupAuthorizationFailedError"),
         ("giftledger-worker", "ingress", "topic giftcert.unrouted: does not exist, or this user may not see it"),
     ],
 )
@@ -189,7 +189,7 @@ def test_missing_rights_on_kafka_are_found(deployed: Deployment, user: str, role
 
 @pytest.mark.parametrize("command", ["list", "replay --all"])
 def test_a_command_of_the_operator_as_another_user_says_whose_it_is(deployed: Deployment, command: str) -> None:
-    result = run(deployed.settings("giftledger-worker"), "dead-letters", *command.split())
+    result = run(deployed.settings("giftledger-ingress"), "dead-letters", *command.split())
 
     assert result.exit_code == 1
     assert "Run an operator's command as the operator's user" in result.output
