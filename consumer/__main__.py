@@ -116,10 +116,10 @@ def topics(settings: Settings) -> None:
 @click.option(
     "--for",
     "role",
-    type=click.Choice(["all", "ingress", "worker"]),
+    type=click.Choice(["all", "ingress", "worker", "balances"]),
     default="all",
     show_default=True,
-    help="An ingress needs no database, a worker no signing keys.",
+    help="An ingress needs no database, a worker and a publisher of balances no signing keys.",
 )
 @command
 def check(settings: Settings, role: "Role") -> None:
@@ -130,6 +130,50 @@ def check(settings: Settings, role: "Role") -> None:
     from consumer.operate.check import run_check
 
     asyncio.run(run_check(settings, role))
+
+
+@main.group(invoke_without_command=True, short_help="Keep the topics of each certificate's newest state.")
+@click.pass_context
+def balances(context: click.Context) -> None:
+    """Keep the compacted topics of each certificate's newest state; verify them, or publish once more.
+
+    Without a command: publish what changes, until asked to stop. Of several processes one works, the others stand by.
+    """
+    if context.invoked_subcommand is None:
+        _keep_balances()
+
+
+@command
+def _keep_balances(settings: Settings) -> None:
+    from consumer.balances.process import run_balances
+    from consumer.common.service import run
+
+    run(lambda stop: run_balances(settings, stop))
+
+
+@balances.command("verify")
+@command
+def balances_verify(settings: Settings) -> None:
+    """Read the topics to their end, and compare the last record of each certificate with the tables.
+
+    Exit status 1 when something differs that is not on its way. Nothing is stopped for it.
+    """
+    from consumer.balances.commands import run_verify
+
+    asyncio.run(run_verify(settings))
+
+
+@balances.command("republish")
+@click.argument("ids", metavar="[CERTIFICATE]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All certificates, under versions above all in the topics.")
+@command
+def balances_republish(settings: Settings, *, ids: tuple[str, ...], everything: bool) -> None:
+    """Publish certificates once more, under new versions. Safe to repeat; `giftledger balances` sends them."""
+    from consumer.balances.commands import run_republish
+
+    if bool(ids) == everything:
+        raise click.UsageError("Say which: CERTIFICATE..., or --all.")
+    asyncio.run(run_republish(settings, ids))
 
 
 @main.group("dead-letters", short_help="List, show and replay what could not be applied.")

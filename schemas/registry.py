@@ -44,7 +44,10 @@ _DATA = {kind: get_type_hints(kind)["data"] for kind in _KNOWN}
 # Topics without a family: authentic webhooks of any other event, and what a worker could not apply.
 UNROUTED = "unrouted"
 DEAD_LETTER = "dead-letter"
-TOPICS = (*(family.topic for family in FAMILIES), UNROUTED, DEAD_LETTER)
+# The newest state of each certificate, compacted: ours, of live and of test traffic.
+BALANCES = "balances"
+BALANCES_TEST = "balances.test"
+TOPICS = (*(family.topic for family in FAMILIES), UNROUTED, DEAD_LETTER, BALANCES, BALANCES_TEST)
 
 
 T = TypeVar("T")

@@ -90,6 +90,32 @@ COMMENT ON COLUMN giftcert.balance_outbox.version IS 'Rises with each change of 
 
 COMMENT ON COLUMN giftcert.balance_outbox.changed_at IS 'When the transaction booked that changed it last.';
 
+CREATE TABLE giftcert.balance_publisher (
+    leads_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    published_as_of timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    only_row boolean DEFAULT true NOT NULL,
+    leader text COLLATE pg_catalog."C",
+    CONSTRAINT balance_publisher_only_row_check CHECK (only_row)
+);
+
+ALTER TABLE giftcert.balance_publisher OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.balance_publisher IS 'Which process publishes balances. Who leads only decides who works: that an older state never stays last is up to Kafka.';
+
+COMMENT ON COLUMN giftcert.balance_publisher.published_as_of IS 'What was committed before this is in the topics, unless the outbox is empty: then all is.';
+
+CREATE TABLE giftcert.balance_topic (
+    partitions integer NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    topic_id bytea
+);
+
+ALTER TABLE giftcert.balance_topic OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.balance_topic IS 'The topics of balances that hold all that is not in the outbox.';
+
+COMMENT ON COLUMN giftcert.balance_topic.topic_id IS 'By it a topic that was made anew is told from the one before; NULL where the broker has none.';
+
 CREATE SEQUENCE giftcert.balance_version
     START WITH 1
     INCREMENT BY 1
@@ -588,6 +614,12 @@ ALTER TABLE ONLY giftcert.account_currency
 ALTER TABLE ONLY giftcert.balance_outbox
     ADD CONSTRAINT balance_outbox_pkey PRIMARY KEY (certificate_id, livemode);
 
+ALTER TABLE ONLY giftcert.balance_publisher
+    ADD CONSTRAINT balance_publisher_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY giftcert.balance_topic
+    ADD CONSTRAINT balance_topic_pkey PRIMARY KEY (name);
+
 ALTER TABLE ONLY giftcert.certificate_document
     ADD CONSTRAINT certificate_document_pkey PRIMARY KEY (certificate_id, livemode);
 
@@ -651,6 +683,10 @@ GRANT USAGE ON SCHEMA reporting_test TO giftledger_reporting;
 GRANT SELECT ON TABLE giftcert.account_currency TO giftledger_writer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.balance_outbox TO giftledger_writer;
+
+GRANT SELECT,UPDATE ON TABLE giftcert.balance_publisher TO giftledger_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.balance_topic TO giftledger_writer;
 
 GRANT ALL ON SEQUENCE giftcert.balance_version TO giftledger_writer;
 

@@ -124,6 +124,18 @@ data_quality_exceptions = Gauge(
     ["rule"],
 )
 
+# Publisher of balances.
+balances_behind = Gauge(
+    "giftcert_balances_behind", "Certificates that have changed since their balance was last published."
+)
+balances_behind_seconds = Gauge(
+    "giftcert_balances_behind_seconds",
+    "The topics of balances say all that was committed so long ago; 0 where they say all.",
+)
+balances_leads = Gauge(
+    "giftcert_balances_leads", "1 in the process that publishes balances, 0 in one that would go on for it."
+)
+
 build_info = Info("giftcert_build", "What is running.")
 build_info.info({"version": version("giftledger")})
 
@@ -139,6 +151,7 @@ _OF_WORKER = (
     *(consumer_last_poll, projection_last_applied, db_transaction_duration, db_pool_connections),
     *(journal_corrections, rollforward_difference, data_quality_exceptions),
 )
+_OF_BALANCES = (balances_behind, balances_behind_seconds, balances_leads)
 
 
 def _registry(collectors: Iterable[Collector]) -> CollectorRegistry:
@@ -151,6 +164,7 @@ def _registry(collectors: Iterable[Collector]) -> CollectorRegistry:
 # What each process exports: a worker that showed the ingress' metrics would show requests that it never had.
 INGRESS = _registry(_OF_ALL + _OF_INGRESS)
 WORKER = _registry(_OF_ALL + _OF_WORKER)
+BALANCES = _registry(_OF_ALL + _OF_BALANCES)
 
 
 def observe_all(histogram: Histogram, values: Sequence[float]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from consumer.contracts.asyncapi import asyncapi
+from consumer.contracts.balances import BALANCE, balance_schema
 from consumer.contracts.openapi import openapi
 from consumer.contracts.payloads import payloads
 
@@ -19,6 +20,7 @@ def documents() -> dict[str, str]:
     """Give the text of every contract file by its name."""
     generated: dict[str, Any] = {
         **{f"{event}.schema.json": schema for event, schema in payloads().items()},
+        f"{BALANCE}.schema.json": balance_schema(),
         "asyncapi.json": asyncapi(),
         "openapi.json": openapi(),
     }

@@ -5,6 +5,13 @@ from typing import Any
 import msgspec
 
 from consumer.common.settings import Settings
+from consumer.contracts.balances import (
+    BALANCE,
+    BALANCE_ERASED,
+    READING,
+    balance_headers,
+    balance_messages,
+)
 from consumer.contracts.openapi import VERSION
 from consumer.contracts.payloads import envelope
 from consumer.ingress.signature import HEADER
@@ -12,7 +19,7 @@ from consumer.kafka.options import MAX_RECORD_BYTES
 from consumer.traffic.examples import EXAMPLES
 from consumer.worker.dead_letters import APPLY, DECODE, PREFIX
 from consumer.worker.letters import REPLAYED_FROM
-from schemas.registry import DEAD_LETTER, FAMILIES, FAMILY_OF, TOPICS, UNROUTED
+from schemas.registry import BALANCES, BALANCES_TEST, DEAD_LETTER, FAMILIES, FAMILY_OF, TOPICS, UNROUTED
 
 Schema = dict[str, Any]
 
@@ -40,12 +47,20 @@ _PURPOSE = {
     "definitions": "Changes of what is sold: giftcertificates.*, as they were received.",
     UNROUTED: "Authentic webhooks of any other event.",
     DEAD_LETTER: "What a worker could not apply: original key, bytes and headers, and why.",
+    BALANCES: f"Live traffic. {READING}",
+    BALANCES_TEST: f"Test traffic. {READING}",
+}
+_SENT_BY = {
+    DEAD_LETTER: "By the workers.",
+    BALANCES: "By the publisher of balances, in transactions.",
+    BALANCES_TEST: "By the publisher of balances, in transactions.",
 }
 _KEY = {
     "certificates": "The certificate: data._id.",
     "definitions": "The definition: data._id or data.giftcertificateId.",
     UNROUTED: "The event: id.",
     DEAD_LETTER: "The original record's key.",
+    BALANCES: "The certificate.",
 }
 
 HEADERS: dict[str, Schema] = {
@@ -95,7 +110,8 @@ def asyncapi() -> Schema:
             "title": "giftledger topics",
             "version": VERSION,
             "license": {"name": "Apache-2.0"},
-            "description": "Gift-certificate webhooks as they were received, for everyone who subscribes.\n\n"
+            "description": "Gift-certificate webhooks as they were received, and what they come to, for everyone who "
+            "subscribes. What the topics of balances promise stands there; of all others:\n\n"
             + "\n".join(f"- **{name}**: {text}" for name, text in GUARANTEES.items()),
         },
         "defaultContentType": "application/json",
@@ -120,7 +136,12 @@ def asyncapi() -> Schema:
                     },
                 }
             },
-            "schemas": {"Envelope": envelope(), "RawHeaders": _headers(), "DeadLetterHeaders": _dead_letter_headers()},
+            "schemas": {
+                "Envelope": envelope(),
+                "RawHeaders": _headers(),
+                "DeadLetterHeaders": _dead_letter_headers(),
+                "BalanceHeaders": balance_headers(),
+            },
         },
         "x-guarantees": GUARANTEES,
     }
@@ -129,6 +150,9 @@ def asyncapi() -> Schema:
 def _channel(topic: str) -> Schema:
     messages = [event for event, family in FAMILY_OF.items() if family.topic == topic] or [topic]
     configuration: Schema = {"cleanup.policy": ["delete"], "retention.ms": -1}
+    if topic in {BALANCES, BALANCES_TEST}:
+        messages = [BALANCE, BALANCE_ERASED]
+        configuration = {"cleanup.policy": ["compact"]}
     if topic == DEAD_LETTER:
         configuration["max.message.bytes"] = MAX_RECORD_BYTES
     return {
@@ -155,7 +179,7 @@ def _operations() -> Schema:
             "action": "send",
             "channel": {"$ref": f"#/channels/{topic}"},
             "summary": _PURPOSE[topic],
-            "description": "By the workers." if topic == DEAD_LETTER else "By the ingress, before it answers 200.",
+            "description": _SENT_BY.get(topic, "By the ingress, before it answers 200."),
             "bindings": {"kafka": {"bindingVersion": BINDING}},
         }
         for topic in TOPICS
@@ -227,7 +251,7 @@ def _messages() -> Schema:
         "bindings": _key(DEAD_LETTER),
         "examples": [_dead_letter_example()],
     }
-    return events
+    return events | {name: message | {"bindings": _key(BALANCES)} for name, message in balance_messages().items()}
 
 
 def _key(topic: str) -> Schema:

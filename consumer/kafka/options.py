@@ -33,6 +33,11 @@ def largest_dead_letter(settings: Settings) -> int:
     return max(MAX_RECORD_BYTES, largest_record(settings) + RECORD_OVERHEAD_BYTES)
 
 
+def largest_balance(settings: Settings) -> int:
+    """Say how many bytes of a record a topic of balances must hold: two bodies may have named its two stations."""
+    return 2 * settings.webhook_max_body_bytes + RECORD_OVERHEAD_BYTES
+
+
 def connection_options(settings: Settings) -> dict[str, Any]:
     """Give the options that producers, consumers and admin clients share. Raises SettingsError."""
     options: dict[str, Any] = {

@@ -65,13 +65,16 @@ class Scan:
 
 
 @asynccontextmanager
-async def scanning(settings: Settings, topics: Sequence[str], start: Positions | None = None) -> AsyncIterator[Scan]:
+async def scanning(
+    settings: Settings, topics: Sequence[str], start: Positions | None = None, *, committed: bool = False
+) -> AsyncIterator[Scan]:
     """Open a scan of topics; partitions that ``start`` does not name are read from their beginning.
 
-    Raises Fatal when a topic does not exist.
+    ``committed``: where the broker has transactions, only what was committed. Raises Fatal when a topic does not exist.
     """
+    isolation = "read_committed" if committed and settings.kafka_enable_idempotence else "read_uncommitted"
     # At the end of a partition the scan waits for an answer without records: let it come soon.
-    consumer = AIOKafkaConsumer(**reader_options(settings), fetch_max_wait_ms=50)
+    consumer = AIOKafkaConsumer(**reader_options(settings), fetch_max_wait_ms=50, isolation_level=isolation)
     try:
         await consumer.start()
         partitions = [

@@ -19,8 +19,14 @@ from aiokafka.protocol.metadata import MetadataRequest
 from consumer.common.diagnosis import MISSING_RIGHTS_ON_KAFKA, Diagnosis
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
-from consumer.kafka.options import KAFKAS_MAX_MESSAGE_BYTES, connection_options, largest_dead_letter, largest_record
-from schemas.registry import DEAD_LETTER, FAMILIES, TOPICS, UNROUTED
+from consumer.kafka.options import (
+    KAFKAS_MAX_MESSAGE_BYTES,
+    connection_options,
+    largest_balance,
+    largest_dead_letter,
+    largest_record,
+)
+from schemas.registry import BALANCES, BALANCES_TEST, DEAD_LETTER, FAMILIES, TOPICS, UNROUTED
 
 KNOWN_SECONDS = 10.0
 
@@ -29,6 +35,8 @@ _MISSING = {UnknownTopicOrPartitionError.errno, TopicAuthorizationFailedError.er
 # Which topics must be there before a process can work.
 NEEDED_BY_INGRESS = (*_FAMILIES, UNROUTED)
 NEEDED_BY_WORKER = (*_FAMILIES, DEAD_LETTER)
+NEEDED_BY_BALANCES = (BALANCES, BALANCES_TEST)
+COMPACTED = NEEDED_BY_BALANCES
 
 
 @asynccontextmanager
@@ -112,10 +120,12 @@ async def _usual_factor(client: AIOKafkaAdminClient) -> int:
 def new_topic(settings: Settings, topic: str, replication_factor: int) -> NewTopic:
     """Give a topic as we create it."""
     # Keys are entities and every record counts, so nothing is compacted; how long to keep is the operator's choice,
-    # and as long as possible the best one: `giftledger rebuild` needs the beginning.
-    configuration = {"cleanup.policy": "delete", "retention.ms": "-1"}
-    most = largest_dead_letter(settings) if topic == DEAD_LETTER else largest_record(settings)
-    if most > KAFKAS_MAX_MESSAGE_BYTES:
+    # and as long as possible the best one: `giftledger rebuild` needs the beginning. Of balances the last one counts.
+    is_compacted = topic in COMPACTED
+    configuration = (
+        {"cleanup.policy": "compact"} if is_compacted else {"cleanup.policy": "delete", "retention.ms": "-1"}
+    )
+    if (most := largest_of(settings, topic)) > KAFKAS_MAX_MESSAGE_BYTES:
         configuration["max.message.bytes"] = str(most)
     return NewTopic(
         settings.topic(topic),
@@ -123,3 +133,10 @@ def new_topic(settings: Settings, topic: str, replication_factor: int) -> NewTop
         replication_factor=replication_factor,
         topic_configs=configuration,
     )
+
+
+def largest_of(settings: Settings, topic: str) -> int:
+    """Say how many bytes of a record a topic must hold."""
+    if topic in COMPACTED:
+        return largest_balance(settings)
+    return largest_dead_letter(settings) if topic == DEAD_LETTER else largest_record(settings)

@@ -24,6 +24,8 @@ RIGHTS = {
     "journal_totalled": ("SELECT", "UPDATE"),
     "station_name": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "balance_outbox": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "balance_publisher": ("SELECT", "UPDATE"),
+    "balance_topic": ("SELECT", "INSERT", "UPDATE"),
     "settled": ("SELECT", "INSERT"),
     "closed_period": ("SELECT",),
     "rebooking_task": ("SELECT", "INSERT", "UPDATE"),

@@ -17,9 +17,10 @@ MAY_IMPORT = {
     "consumer.books": "schemas common postgres",
     "consumer.ingress": "schemas common kafka",
     "consumer.worker": "schemas common kafka postgres books",
-    "consumer.operate": "schemas common kafka postgres books worker",
+    "consumer.balances": "schemas common kafka postgres books worker",
+    "consumer.operate": "schemas common kafka postgres books worker balances",
     "consumer.traffic": "schemas common ingress",
-    "consumer.contracts": "schemas common kafka ingress worker operate traffic",
+    "consumer.contracts": "schemas common kafka ingress worker balances operate traffic",
 }
 
 

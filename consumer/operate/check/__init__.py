@@ -7,6 +7,7 @@ import click
 
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
+from consumer.operate.check.balances import check_balances
 from consumer.operate.check.broker import check_broker
 from consumer.operate.check.configuration import check_settings
 from consumer.operate.check.database import check_database
@@ -17,10 +18,12 @@ __all__ = ["Finding", "Level", "Role", "check", "run_check"]
 
 async def check(settings: Settings, role: Role = "all") -> list[Finding]:
     """Give the findings for the process that these settings are for: an ingress has no database, a worker no keys."""
-    findings = check_settings(settings, webhooks=role != "worker")
+    findings = check_settings(settings, webhooks=role in {"all", "ingress"})
     findings += await check_broker(settings, role)
     if role != "ingress":
         findings += await check_database(settings)
+    if role in {"all", "balances"}:
+        findings += await check_balances(settings)
     return findings
 
 

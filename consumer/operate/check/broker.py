@@ -16,12 +16,11 @@ from consumer.common.settings import Settings
 from consumer.kafka.options import (
     RECORD_OVERHEAD_BYTES,
     connection_options,
-    largest_dead_letter,
     largest_record,
     producer_options,
     reader_options,
 )
-from consumer.kafka.topics import NEEDED_BY_INGRESS, NEEDED_BY_WORKER, admin
+from consumer.kafka.topics import COMPACTED, NEEDED_BY_BALANCES, NEEDED_BY_INGRESS, NEEDED_BY_WORKER, admin, largest_of
 from consumer.operate.check.finding import Finding, Role, ok, problem, warning
 from schemas.registry import DEAD_LETTER, FAMILIES, TOPICS
 
@@ -40,8 +39,9 @@ _TOPICS_OF: dict[Role, Sequence[str]] = {
     "all": TOPICS,
     "ingress": NEEDED_BY_INGRESS,
     "worker": NEEDED_BY_WORKER,
+    "balances": NEEDED_BY_BALANCES,
 }
-_READ_BY: dict[Role, Sequence[str]] = {"all": TOPICS, "ingress": (), "worker": _FAMILIES}
+_READ_BY: dict[Role, Sequence[str]] = {"all": TOPICS, "ingress": (), "worker": _FAMILIES, "balances": ()}
 
 
 async def check_broker(settings: Settings, role: Role = "all") -> list[Finding]:
@@ -128,17 +128,20 @@ def judge_topic(settings: Settings, topic: Topic, configured: dict[str, str], br
         findings.append(
             warning(subject, "has replicas that are not in sync", "Look at the brokers: one is away or too slow.")
         )
-    findings += _configuration(subject, replicas, configured)
+    is_compacted = name in map(settings.topic, COMPACTED)
+    findings += _policy(subject, configured, is_compacted=is_compacted) + _replication(subject, replicas, configured)
     return findings + _room(settings, name, configured.get("max.message.bytes"))
 
 
 def _room(settings: Settings, topic: str, most_bytes: str | None) -> list[Finding]:
     """Judge whether a topic holds the largest record, where its limit is known."""
     is_dead_letter = topic == settings.topic(DEAD_LETTER)
-    largest = largest_dead_letter(settings) if is_dead_letter else largest_record(settings)
+    largest = largest_of(settings, next(short for short in TOPICS if settings.topic(short) == topic))
     if most_bytes is None or int(most_bytes) >= largest:
         return []
     subject, remedy = f"topic {topic}", f"Set max.message.bytes={largest}."
+    if topic in map(settings.topic, COMPACTED):
+        return [problem(subject, "cannot hold the largest state of a certificate: publishing would stop there", remedy)]
     if not is_dead_letter:
         what = f"takes no record of more than {most_bytes} bytes: webhooks below WEBHOOK_MAX_BODY_BYTES get 413"
         return [problem(subject, what, remedy)]
@@ -147,9 +150,17 @@ def _room(settings: Settings, topic: str, most_bytes: str | None) -> list[Findin
     return [warning(subject, "cannot hold the largest record of the other topics with its reason", remedy)]
 
 
-def _configuration(subject: str, replicas: int, configured: dict[str, str]) -> list[Finding]:
+def _policy(subject: str, configured: dict[str, str], *, is_compacted: bool) -> list[Finding]:
+    """Judge what a topic forgets."""
+    policy = configured.get("cleanup.policy", "compact" if is_compacted else "delete")
+    if is_compacted:
+        if policy == "compact":
+            return []
+        what = "is not compacted" if "compact" not in policy else "forgets old records"
+        remedy = "Set cleanup.policy=compact."
+        return [problem(subject, f"{what}: a certificate that rests may vanish from it", remedy)]
     findings = []
-    if "compact" in configured.get("cleanup.policy", ""):
+    if "compact" in policy:
         findings.append(
             problem(
                 subject,
@@ -165,6 +176,11 @@ def _configuration(subject: str, replicas: int, configured: dict[str, str]) -> l
                 "Set retention.ms=-1, or keep a copy of the topic elsewhere.",
             )
         )
+    return findings
+
+
+def _replication(subject: str, replicas: int, configured: dict[str, str]) -> list[Finding]:
+    findings = []
     if replicas >= ENOUGH_REPLICAS and int(configured.get("min.insync.replicas", ENOUGH_IN_SYNC)) < ENOUGH_IN_SYNC:
         findings.append(
             warning(

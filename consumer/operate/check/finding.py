@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 # Which process the check is for.
-Role = Literal["all", "ingress", "worker"]
+Role = Literal["all", "ingress", "worker", "balances"]
 
 
 class Level(StrEnum):

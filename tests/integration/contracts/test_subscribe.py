@@ -1,12 +1,20 @@
-"""The README's example of a subscriber, run as it stands there, against what an ingress publishes."""
+"""The README's examples of subscribers, run as they stand there, against what ingress and publisher publish."""
 
 import json
 import re
 import sys
 from pathlib import Path
 
+from consumer.common.settings import Settings
+from consumer.postgres.database import Pool
 from consumer.traffic.examples import CERTIFICATE_CREATED, CERTIFICATE_ID, CERTIFICATE_PAID_WITH
+from deploy.local.processes import Process
 from deploy.local.stack import Stack
+from tests.applying import applied
+from tests.balances import all_published, publishing
+from tests.builders import CERTIFICATE_ID as CERTIFICATE
+from tests.builders import DEFINITION_ID, bought, event, paid_with
+from tests.pipeline import until
 from tests.services import commands, create_its_topics, deployment, start_ingress
 
 README = Path(__file__).parents[3] / "README.md"
@@ -39,3 +47,25 @@ def test_a_subscriber_of_twenty_lines_sees_each_attempt_once(stack: Stack) -> No
         subscriber.wait_until(lambda: expected[-1] in subscriber.log.read_text(), "the last balance")
         subscriber.terminate()
         assert [line for line in subscriber.log.read_text().splitlines() if "giftcert" in line] == expected
+
+
+async def test_a_subscriber_of_twenty_lines_keeps_a_balance_for_each_certificate(
+    stack: Stack, settings: Settings, environment: dict[str, str], connections: Pool
+) -> None:
+    text = example("balances")
+    assert sum(bool(line.strip()) for line in text.splitlines()) <= MOST_LINES
+    async with publishing(settings):
+        await applied(connections, event(bought(5_000_000, certDefId=DEFINITION_ID)), event(bought(1, _id="another")))
+        await all_published(connections)
+        subscriber = stack.run("subscriber", [sys.executable, "-c", text], environment)
+        try:
+            await until(lambda: said(subscriber, f"{CERTIFICATE} 50.00000 unspecified"), "the first balance")
+            await applied(connections, event(paid_with(3_750_000, updated=60, certDefId=DEFINITION_ID)))
+            await until(lambda: said(subscriber, f"{CERTIFICATE} 37.50000 unspecified"), "the second balance")
+            assert await said(subscriber, "another 0.00001 unspecified")
+        finally:
+            subscriber.terminate()
+
+
+async def said(process: Process, line: str) -> bool:
+    return line in process.log.read_text().splitlines()

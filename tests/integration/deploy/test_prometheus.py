@@ -47,6 +47,7 @@ MOVED = (
     "giftcert_projection_last_applied_timestamp_seconds",
     "giftcert_db_transaction_duration_seconds_count",
     "giftcert_db_pool_connections",
+    "giftcert_balances_leads",
     "giftcert_build_info",
 )
 
@@ -58,13 +59,17 @@ def watched(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     url = stack.postgres.create_database("watched")
     with commands(stack, deployment(stack, DATABASE_URL=url)) as giftledger:
         ingress, sender, worker = start_both(giftledger)
+        balances = giftledger.start("balances")
+        balances.wait_until_ready()
         targets = {
             "giftledger-ingress": f"127.0.0.1:{ingress.admin_port}",
             "giftledger-worker": f"127.0.0.1:{worker.admin_port}",
+            "giftledger-balances": f"127.0.0.1:{balances.admin_port}",
         }
         with prometheus(stack, tmp_path_factory.mktemp("prometheus"), targets) as server:
             server.wait_for('up{job="giftledger-ingress"} == 1')
             server.wait_for('up{job="giftledger-worker"} == 1')
+            server.wait_for("giftcert_balances_leads == 1")
             _, truth = asyncio.run(
                 simulate(
                     url=f"http://127.0.0.1:{sender.port}",

@@ -9,11 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import NewTopic
+from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.errors import TopicAuthorizationFailedError
 from click.testing import CliRunner
 
 from consumer.__main__ import main
+from consumer.balances.topics import recognised
 from consumer.common.settings import Settings, load
 from consumer.kafka.options import producer_options
 from consumer.kafka.topics import admin, create_topics
@@ -21,6 +22,7 @@ from consumer.operate.check import Finding, Level, check
 from consumer.operate.check.broker import check_broker, judge_topic
 from consumer.operate.check.configuration import check_names, check_settings
 from consumer.operate.check.database import check_database, judge_clock
+from consumer.postgres.database import Pool
 from consumer.postgres.requirements import RIGHTS
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port
@@ -364,3 +366,36 @@ def test_the_command_says_what_is_wrong_and_fails(environment: dict[str, str], s
     assert "problem  Postgres: cannot be reached" in failing.output
     assert "1 thing to mend" in failing.output
     assert CliRunner().invoke(main, ["check", "--for", "nobody"], env=environment).exit_code == 2
+
+
+async def test_topics_of_balances_that_got_more_partitions_are_found(
+    worker: dict[str, str], settings: Settings, connections: Pool
+) -> None:
+    if not settings.kafka_enable_idempotence:
+        pytest.skip("the embedded broker adds no partitions")
+    await create_topics(settings)
+    async with connections.acquire() as connection:
+        await recognised(connection, settings)
+    assert about(await check(load(worker), "balances"), "balances").level is Level.OK
+    async with admin(settings) as client:
+        await client.create_partitions({settings.topic("balances"): NewPartitions(4)})
+
+    finding = about(await check(load(worker), "balances"), "balances")
+
+    assert finding.level is Level.PROBLEM
+    assert "has 4 partitions and had 3" in finding.message
+
+
+@pytest.mark.parametrize("policy", ["delete", "compact,delete"])
+def test_a_topic_of_balances_that_forgets_is_a_problem(policy: str) -> None:
+    topic = described() | {"topic": "giftcert.balances"}
+
+    found = judge_topic(load({}), topic, {"cleanup.policy": policy}, 1)
+
+    assert [finding.level for finding in found] == [Level.PROBLEM]
+
+
+def test_a_topic_of_balances_that_is_compacted_is_in_order() -> None:
+    topic = described() | {"topic": "giftcert.balances"}
+
+    assert judge_topic(load({}), topic, {"cleanup.policy": "compact", "max.message.bytes": "1048588"}, 1) == []

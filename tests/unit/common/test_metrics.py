@@ -1,6 +1,7 @@
 """The metrics are an interface: each has exactly these labels, is described once, and is listed in the README."""
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -13,6 +14,9 @@ ROOT = Path(__file__).parents[3]
 
 # Section 8 of the contract.
 PROMISED: dict[str, tuple[type[MetricWrapperBase], set[str]]] = {
+    "balances_behind": (Gauge, set()),
+    "balances_behind_seconds": (Gauge, set()),
+    "balances_leads": (Gauge, set()),
     "webhook_requests_total": (Counter, {"outcome", "reason"}),
     "webhook_request_duration_seconds": (Histogram, set()),
     "messages_sent_total": (Counter, {"topic"}),
@@ -77,13 +81,15 @@ def exported(registry: CollectorRegistry) -> set[str]:
     return {family.name for family in registry.collect()}
 
 
-def test_every_metric_is_exported_by_a_process_and_only_those_of_all_by_both() -> None:
+def test_every_metric_is_exported_by_a_process_and_only_those_of_all_by_several() -> None:
     ours = {family.name for family in REGISTRY.collect()}
-    both = exported(metrics.INGRESS) & exported(metrics.WORKER)
+    processes = [exported(registry) for registry in (metrics.INGRESS, metrics.WORKER, metrics.BALANCES)]
 
-    assert exported(metrics.INGRESS) | exported(metrics.WORKER) == ours
-    assert {name for name in both if name.startswith("giftcert")} == {"giftcert_messages_sent", "giftcert_build"}
-    assert "process_resident_memory_bytes" in both
+    assert set.union(*processes) == ours
+    for one, another in combinations(processes, 2):
+        both = one & another
+        assert {name for name in both if name.startswith("giftcert")} == {"giftcert_messages_sent", "giftcert_build"}
+        assert "process_resident_memory_bytes" in both
 
 
 def test_no_process_exports_what_is_measured_in_the_other() -> None:

@@ -15,6 +15,7 @@ from referencing.jsonschema import DRAFT202012
 
 from consumer.common.settings import load
 from consumer.contracts import FOLDER, documents, outdated
+from consumer.contracts.balances import BALANCE, balance_schema
 from consumer.contracts.openapi import openapi
 from consumer.contracts.payloads import MEANINGS, payloads
 from consumer.kafka.topics import new_topic
@@ -245,3 +246,5 @@ def test_asyncapis_examples_are_valid() -> None:
             headers.validate(example["headers"])
             if name in VALIDATORS:
                 VALIDATORS[name].validate(example["payload"])
+            elif name == BALANCE:
+                Draft202012Validator(balance_schema()).validate(example["payload"])

@@ -37,7 +37,7 @@ def test_compose_mounts_and_builds_only_what_is_there() -> None:
 
 def test_our_containers_of_compose_may_change_nothing_and_have_valid_settings() -> None:
     ours = [service for service in COMPOSE["services"].values() if str(service["image"]).startswith("giftledger:")]
-    assert len(ours) == 5
+    assert len(ours) == 6
     for service in ours:
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]

@@ -37,6 +37,7 @@ MODELS = {
     "HTTPRoute": ("@kubernetes-models/gateway-api@2.0.0", "gateway.networking.k8s.io/v1"),
 }
 STRIMZI = {"KafkaTopic", "KafkaUser"}
+RESOURCES = {"--topic": "topic", "--group": "group", "--transactional-id": "transactionalId"}
 PATCHES = {"kustomization.yaml", "replicas.yaml"}
 MOST_WORKERS = 6
 CONNECTIONS_OF_A_WORKER: int = signature(pool).parameters["size"].default
@@ -155,7 +156,7 @@ def test_production_has_alerts_and_dashboards_and_runs_images_by_their_digests()
         json.loads(file.read_text())["uid"] for file in (DEPLOY / "grafana" / "dashboards").glob("*.json")
     }
     pods = [template(one)["spec"] for one in production if one["kind"] in {"Deployment", "Job", "CronJob"}]
-    assert len(pods) == 4
+    assert len(pods) == 5
     for pod in pods:
         assert re.fullmatch(r"\S+/giftledger@sha256:[0-9a-f]{64}", pod["containers"][0]["image"])
 
@@ -269,9 +270,9 @@ def test_only_what_needs_it_reaches_kafka_or_the_database(place: str) -> None:
         selector = named("NetworkPolicy", f"giftledger-{place}{service}")["spec"]["podSelector"]
         return {name(workload) for workload in WORKLOADS if selects(selector, labels(workload))}
 
-    console, worker = "Deployment/giftledger-console", "Deployment/giftledger-worker"
-    assert reaching("kafka") == {"Deployment/giftledger-ingress", worker, console}
-    assert reaching("postgres") == {worker, console, "Job/giftledger-migrate", "CronJob/giftledger-prune"}
+    both = {f"Deployment/giftledger-{name}" for name in ("worker", "balances", "console")}
+    assert reaching("kafka") == {"Deployment/giftledger-ingress", *both}
+    assert reaching("postgres") == {"Job/giftledger-migrate", "CronJob/giftledger-prune", *both}
 
 
 def test_nothing_is_open_that_no_policy_names() -> None:
@@ -392,9 +393,7 @@ def test_kafkas_users_have_the_rights_of_the_runbook() -> None:
     for command in marked_commands("rights"):
         options = list(pairwise(command))
         (user,) = [value.removeprefix("User:") for option, value in options if option == "--allow-principal"]
-        resources = [
-            (option.removeprefix("--"), value) for option, value in options if option in {"--topic", "--group"}
-        ]
+        resources = [(RESOURCES[option], value) for option, value in options if option in RESOURCES]
         operations = [value for option, value in options if option == "--operation"]
         ours |= {(user, *resource, operation) for resource in resources for operation in operations}
         if ("--resource-pattern-type", "prefixed") in options:

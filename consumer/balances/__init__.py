@@ -1,0 +1,1 @@
+"""Balances: keeps the topics of each certificate's newest state, and compares them with the tables."""

@@ -1,0 +1,395 @@
+"""The publisher: what the tables say comes to the topics, and an older state is never the last one."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+from aiokafka.admin import NewPartitions
+from aiokafka.errors import KafkaError
+
+from consumer.balances.lead import Superseded, leading
+from consumer.balances.outbox import changed_behind
+from consumer.balances.publisher import Publisher
+from consumer.balances.record import record_of
+from consumer.balances.republish import republish, republish_all
+from consumer.balances.topics import recognised
+from consumer.balances.verify import verify
+from consumer.books.rebooking import FIRST
+from consumer.common.errors import Fatal
+from consumer.common.settings import Settings
+from consumer.kafka.topics import admin, create_topics
+from consumer.kafka.transactions import Outgoing, Transactions
+from consumer.postgres.database import Pool
+from tests.applying import applied
+from tests.balances import BALANCES, BALANCES_TEST, all_published, publishing, subscribed
+from tests.builders import CERTIFICATE_ID, DEFINITION_ID, bought, definition, event, paid_with
+from tests.pipeline import until
+
+PERSONAL: dict[str, Any] = {
+    "firstName": "Zoë",
+    "lastName": "Personal-Name",
+    "email": "zoe@personal.example",
+    "customerNumber": "777",
+}
+
+
+@asynccontextmanager
+async def publisher(settings: Settings, connections: Pool) -> AsyncIterator[Publisher]:
+    """Lead, and have a publisher that makes a round when it is told to."""
+    async with leading(connections) as lead:
+        assert lead is not None
+        async with connections.acquire() as connection:
+            partitions = await recognised(connection, settings)
+        async with Transactions.opened(settings, settings.topic(BALANCES), partitions) as transactions:
+            yield Publisher(settings, connections, transactions, lead)
+
+
+async def round_of_another(settings: Settings, connections: Pool) -> None:
+    """Let another process take over, as it does when the leader's lease has run out, and publish what has changed."""
+    await connections.execute("UPDATE balance_publisher SET leads_until = '-infinity'")
+    async with publisher(settings, connections) as other:
+        await other.round()
+
+
+def needs_fence(settings: Settings) -> None:
+    if not settings.kafka_enable_idempotence:
+        pytest.skip("this broker has no transactions, and fences nobody")
+
+
+async def test_a_subscriber_reads_the_state_that_the_tables_have(settings: Settings, connections: Pool) -> None:
+    at = {"stationId": "s1", "name": "Toronto", "timeZone": "America/Toronto"}
+    purchase = bought(
+        4_000_000, price=3_000_000, certDefId=DEFINITION_ID, accountId="a", shiftLocation=at, createdAt=None, **PERSONAL
+    )
+    payment = paid_with(2_000_000, updated=60, shiftLocation={"name": "Ottawa"}, **PERSONAL)
+    async with publishing(settings):
+        await applied(connections, event(definition(currencyCode="CAD")), event(purchase), event(payment))
+        await all_published(connections)
+
+    read = await subscribed(settings)
+
+    state = read.last[CERTIFICATE_ID]
+    assert state is not None
+    assert state.pop("version") >= 1
+    assert state == {
+        "certificate_id": CERTIFICATE_ID,
+        "livemode": True,
+        "event_id": payment["id"],
+        "account_id": "a",
+        "definition_id": DEFINITION_ID,
+        "currency": "CAD",
+        "balance": {"decimal": "20.00000", "units": 2_000_000},
+        "consideration": {"decimal": "15.00000", "units": 1_500_000},
+        "face_value": {"decimal": "40.00000", "units": 4_000_000},
+        "price": {"decimal": "30.00000", "units": 3_000_000},
+        "is_voided": False,
+        "issuing_station": {"id": "s1", "name": "Toronto"},
+        "last_station": {"id": None, "name": "Ottawa"},
+        "issued_at": "2026-06-01T12:00:00Z",
+        "updated_at": "2026-06-01T12:01:00Z",
+    }
+    text = str(read.records)
+    assert not [word for word in PERSONAL.values() if word in text]
+
+
+async def test_a_record_is_a_cloud_event_and_its_id_is_its_version(settings: Settings, connections: Pool) -> None:
+    async with publishing(settings):
+        await applied(connections, event(bought()))
+        await all_published(connections)
+
+    read = await subscribed(settings)
+
+    (record,), state = read.records, read.last[CERTIFICATE_ID]
+    assert state is not None
+    headers = {name: value.decode() for name, value in record.headers}
+    assert headers.pop("ce_time").endswith("Z")
+    assert headers == {
+        "ce_specversion": "1.0",
+        "ce_id": f"{CERTIFICATE_ID}/{state['version']}",
+        "ce_source": f"urn:giftledger:{settings.topic(BALANCES)}",
+        "ce_type": "giftledger.balance.changed",
+        "ce_subject": CERTIFICATE_ID,
+        "ce_dataschema": "urn:giftledger:balance:1",
+        "content-type": "application/json",
+    }
+
+
+async def test_live_and_test_traffic_have_topics_of_their_own(settings: Settings, connections: Pool) -> None:
+    async with publishing(settings):
+        await applied(connections, event(bought(1)), event(bought(2, envelope={"livemode": False})))
+        await all_published(connections)
+
+    live, test = await subscribed(settings), await subscribed(settings, BALANCES_TEST)
+
+    units = [state["balance"]["units"] for read in (live, test) for state in read.last.values() if state]
+    assert units == [1, 2]
+
+
+async def test_a_void_is_a_state_without_a_balance(settings: Settings, connections: Pool) -> None:
+    async with publishing(settings):
+        await applied(connections, event(bought()), event(paid_with(3_000_000, updated=60, deleted=True)))
+        await all_published(connections)
+
+    state = (await subscribed(settings)).last[CERTIFICATE_ID]
+
+    assert state is not None
+    assert (state["is_voided"], state["balance"]["units"], state["consideration"]["units"]) == (True, 0, 0)
+
+
+async def test_what_the_tables_no_longer_hold_is_a_tombstone(settings: Settings, connections: Pool) -> None:
+    async with publishing(settings):
+        await applied(connections, event(bought()))
+        await all_published(connections)
+        for table in ("certificate", "certificate_history"):
+            await connections.execute(f"DELETE FROM {table}")  # noqa: S608
+        (difference,) = (await verify(settings)).differing
+        assert difference.what.startswith("is in no table")
+        await republish_all(settings)
+        await all_published(connections)
+
+    read = await subscribed(settings)
+
+    assert read.last == {CERTIFICATE_ID: None}
+    assert dict(read.records[-1].headers)["ce_type"] == b"giftledger.balance.erased"
+    assert (await verify(settings)).differing == []
+
+
+async def test_a_change_while_the_state_before_it_is_on_its_way_is_published_too(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create_topics(settings)
+    await applied(connections, event(bought()))
+    send = Transactions.send
+
+    async def change_and_send(self: Transactions, records: object) -> None:
+        sent = list(records)  # type: ignore[call-overload]
+        await applied(connections, event(paid_with(4_000_000, updated=60)))
+        await send(self, sent)
+
+    async with publisher(settings, connections) as ours:
+        with monkeypatch.context() as changing:
+            changing.setattr(Transactions, "send", change_and_send)
+            await ours.round()
+        await ours.round()
+
+    read = await subscribed(settings)
+    assert [state["balance"]["units"] for state in read.last.values() if state] == [4_000_000]
+    assert len(read.records) == 2
+    await all_published(connections)
+
+
+async def test_who_was_frozen_with_a_state_in_his_hands_cannot_send_it_when_he_wakes(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_fence(settings)
+    await create_topics(settings)
+    await applied(connections, event(bought()))
+    send, is_frozen = Transactions.send, False
+
+    async def freeze_and_send(self: Transactions, records: object) -> None:
+        nonlocal is_frozen
+        sent = list(records)  # type: ignore[call-overload]
+        if not is_frozen:
+            is_frozen = True
+            await applied(connections, event(paid_with(4_000_000, updated=60)))
+            await round_of_another(settings, connections)
+        await send(self, sent)
+
+    monkeypatch.setattr(Transactions, "send", freeze_and_send)
+    with pytest.raises(KafkaError):
+        async with publisher(settings, connections) as frozen:
+            await frozen.round()
+
+    read = await subscribed(settings)
+    assert [state["balance"]["units"] for state in read.last.values() if state] == [4_000_000]
+    assert (await verify(settings)).differing == []
+
+
+async def test_who_was_frozen_before_he_committed_commits_nothing_when_he_wakes(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_fence(settings)
+    await create_topics(settings)
+    await applied(connections, event(bought()))
+    send, is_frozen = Transactions.send, False
+
+    async def send_and_freeze(self: Transactions, records: object) -> None:
+        nonlocal is_frozen
+        await send(self, list(records))  # type: ignore[call-overload]
+        if not is_frozen:
+            is_frozen = True
+            await applied(connections, event(paid_with(4_000_000, updated=60)))
+            await round_of_another(settings, connections)
+
+    monkeypatch.setattr(Transactions, "send", send_and_freeze)
+    with pytest.raises(KafkaError):
+        async with publisher(settings, connections) as frozen:
+            await frozen.round()
+
+    assert len((await subscribed(settings)).records) == 1
+    assert (await verify(settings)).differing == []
+
+
+async def test_nothing_is_committed_unless_all_has_arrived(settings: Settings, connections: Pool) -> None:
+    needs_fence(settings)
+    await create_topics(settings)
+    await applied(connections, event(bought()))
+    async with connections.acquire() as connection:
+        (changed,) = await changed_behind(connection, FIRST, 10)
+    good = record_of(settings, changed)
+
+    with pytest.raises(KafkaError):
+        await sent_at_once(settings, connections, [good, good._replace(key=b"another", value=bytes(2_000_000))])
+
+    assert (await subscribed(settings)).records == []
+
+
+async def sent_at_once(settings: Settings, connections: Pool, records: list[Outgoing]) -> None:
+    async with connections.acquire() as connection:
+        partitions = await recognised(connection, settings)
+    async with Transactions.opened(settings, "once", partitions) as transactions, transactions.transaction():
+        await transactions.send(records)
+
+
+async def test_where_nobody_is_fenced_what_was_sent_behind_the_next_leader_is_published_once_more(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if settings.kafka_enable_idempotence:
+        pytest.skip("this broker fences")
+    await create_topics(settings)
+    await applied(connections, event(bought()))
+    send, is_frozen = Transactions.send, False
+
+    async def freeze_and_send(self: Transactions, records: object) -> None:
+        nonlocal is_frozen
+        sent = list(records)  # type: ignore[call-overload]
+        if not is_frozen:
+            is_frozen = True
+            await applied(connections, event(paid_with(4_000_000, updated=60)))
+            await round_of_another(settings, connections)
+        await send(self, sent)
+
+    monkeypatch.setattr(Transactions, "send", freeze_and_send)
+    with pytest.raises(Superseded):
+        async with publisher(settings, connections) as frozen:
+            await frozen.round()
+    await round_of_another(settings, connections)
+
+    assert (await verify(settings)).differing == []
+
+
+async def test_of_two_publishers_one_stands_by_and_goes_on_when_the_other_ends(
+    settings: Settings, connections: Pool
+) -> None:
+    await create_topics(settings)
+    async with AsyncExitStack() as first:
+        await first.enter_async_context(publisher(settings, connections))
+        async with leading(connections) as second:
+            assert second is None
+    async with leading(connections) as second:
+        assert second is not None
+
+
+async def test_a_page_that_is_full_is_not_the_last_one(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer.balances.publisher.PAGE", 3)
+    await applied(connections, *(event(bought(number, _id=f"c{number}")) for number in range(6)))
+    await create_topics(settings)
+    async with publisher(settings, connections) as ours:
+        await ours.round()
+
+    assert len((await subscribed(settings)).last) == 6
+    await all_published(connections)
+
+
+async def test_a_topic_that_was_made_anew_is_filled_anew(settings: Settings, connections: Pool) -> None:
+    needs_fence(settings)
+    async with publishing(settings):
+        await applied(connections, event(bought()), event(bought(_id="another")))
+        await all_published(connections)
+    name = settings.topic(BALANCES)
+    async with admin(settings) as client:
+        await client.delete_topics([name])
+        await until(lambda: _is_gone(client, name), "the topic's end")
+
+    async with publishing(settings):
+        await until(lambda: _holds(settings, 2), "both certificates")
+
+    assert (await verify(settings)).differing == []
+
+
+async def _is_gone(client: object, name: str) -> bool:
+    return name not in await client.list_topics()  # type: ignore[attr-defined]
+
+
+async def _holds(settings: Settings, count: int) -> bool:
+    return len((await subscribed(settings)).last) == count
+
+
+async def test_a_topic_with_more_partitions_than_before_is_refused(settings: Settings, connections: Pool) -> None:
+    needs_fence(settings)
+    async with publishing(settings):
+        await applied(connections, event(bought()))
+        await all_published(connections)
+    async with admin(settings) as client:
+        await client.create_partitions({settings.topic(BALANCES): NewPartitions(5)})
+
+    async with connections.acquire() as connection:
+        with pytest.raises(Fatal, match="has 5 partitions and had 3"):
+            await recognised(connection, settings)
+
+
+async def test_republishing_gives_a_higher_version_and_names_what_is_unknown(
+    settings: Settings, connections: Pool
+) -> None:
+    async with publishing(settings):
+        await applied(connections, event(bought()))
+        await all_published(connections)
+        assert await republish(settings, [CERTIFICATE_ID]) == 1
+        await all_published(connections)
+    with pytest.raises(Fatal, match="unknown-one"):
+        await republish(settings, [CERTIFICATE_ID, "unknown-one"])
+
+    versions = [
+        int(dict(record.headers)["ce_id"].rpartition(b"/")[2]) for record in (await subscribed(settings)).records
+    ]
+    assert len(versions) == 2
+    assert versions[1] > versions[0]
+
+
+async def test_versions_go_on_above_the_topics_where_the_database_was_restored(
+    settings: Settings, connections: Pool
+) -> None:
+    async with publishing(settings):
+        await applied(connections, event(bought()), event(paid_with(1, updated=60)))
+        await connections.execute("SELECT setval('balance_version', 1000)")
+        await applied(connections, event(paid_with(0, updated=90)))
+        await all_published(connections)
+        await connections.execute("SELECT setval('balance_version', 5)")
+        await republish(settings, [CERTIFICATE_ID])
+        await all_published(connections)
+        assert "behind version" in (await verify(settings)).differing[0].what
+
+        await republish_all(settings)
+        await all_published(connections)
+
+    assert (await verify(settings)).differing == []
+
+
+@pytest.mark.parametrize("damage", ["missing", "other"])
+async def test_verify_names_what_the_topic_does_not_say(settings: Settings, connections: Pool, damage: str) -> None:
+    async with publishing(settings):
+        await applied(connections, event(bought()))
+        await all_published(connections)
+    if damage == "missing":
+        await applied(connections, event(bought(_id="another")))
+    else:
+        await applied(connections, event(paid_with(1, updated=60)))
+    assert ((await verify(settings)).differing, (await verify(settings)).behind) == ([], 1)
+
+    await connections.execute("DELETE FROM balance_outbox")
+
+    (difference,) = (await verify(settings)).differing
+    assert difference.certificate_id == ("another" if damage == "missing" else CERTIFICATE_ID)
