@@ -411,6 +411,7 @@ CREATE TABLE giftcert.journal (
     currency text NOT NULL COLLATE pg_catalog."C",
     issuing_station_id text,
     station_id text,
+    purchase_day date,
     CONSTRAINT journal_entry_check CHECK ((entry = ANY (ARRAY[1, '-1'::integer])))
 );
 
@@ -442,6 +443,8 @@ COMMENT ON COLUMN giftcert.journal.caused_by IS 'What made us book it: the id of
 
 COMMENT ON COLUMN giftcert.journal.station_id IS 'The station of the movement.';
 
+COMMENT ON COLUMN giftcert.journal.purchase_day IS 'The local day of the purchase; NULL while that is not known.';
+
 ALTER TABLE giftcert.journal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME giftcert.journal_id_seq
     START WITH 1
@@ -457,7 +460,7 @@ CREATE TABLE giftcert.journal_total (
     negative numeric NOT NULL,
     entries bigint NOT NULL,
     certificates bigint NOT NULL,
-    posting_month date NOT NULL,
+    posting_day date CONSTRAINT journal_total_posting_month_not_null NOT NULL,
     movement giftcert.movement NOT NULL,
     livemode boolean NOT NULL,
     account_id text COLLATE pg_catalog."C",
@@ -523,6 +526,26 @@ ALTER TABLE giftcert.rebooking_task ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE giftcert.redemption_total (
+    redeemed numeric NOT NULL,
+    entries bigint NOT NULL,
+    posting_month date NOT NULL,
+    purchase_month date,
+    grouped_by text NOT NULL COLLATE pg_catalog."C",
+    livemode boolean NOT NULL,
+    is_purchase_known boolean NOT NULL,
+    account_id text COLLATE pg_catalog."C",
+    definition_id text COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
+    issuing_station_id text,
+    station_id text,
+    CONSTRAINT redemption_total_grouped_by_check CHECK ((grouped_by = ANY (ARRAY['cohort'::text, 'definition'::text, 'settlement'::text])))
+);
+
+ALTER TABLE giftcert.redemption_total OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.redemption_total IS 'Sums of the same lines as in journal_total, of redemptions, by what three reports group by: each sums to all of them.';
 
 CREATE TABLE giftcert.reporting_setting (
     only_row boolean DEFAULT true NOT NULL,
@@ -656,6 +679,8 @@ ALTER TABLE ONLY giftcert.reporting_setting
 ALTER TABLE ONLY giftcert.time_zone
     ADD CONSTRAINT time_zone_pkey PRIMARY KEY (name);
 
+CREATE INDEX certificate_purchase_day ON giftcert.certificate USING brin (purchase_day) WITH (autosummarize='on');
+
 CREATE INDEX exception_acknowledgement_entity ON giftcert.exception_acknowledgement USING hash (entity_id);
 
 CREATE INDEX exception_entity ON giftcert.exception USING hash (entity_id);
@@ -666,11 +691,17 @@ CREATE INDEX journal_certificate ON giftcert.journal USING hash (certificate_id)
 
 CREATE INDEX journal_id ON giftcert.journal USING brin (id) WITH (autosummarize='on');
 
+CREATE INDEX journal_late ON giftcert.journal USING btree (posting_day) WHERE ((booked_at AT TIME ZONE '00:00:00'::interval) > (posting_day + '36:00:00'::interval));
+
 CREATE INDEX journal_posting_day ON giftcert.journal USING brin (posting_day) WITH (autosummarize='on');
+
+CREATE INDEX journal_total_posting_day ON giftcert.journal_total USING btree (posting_day);
 
 CREATE UNIQUE INDEX other_attempt_definition_event ON giftcert.other_attempt USING btree (entity_id, event_id, livemode) WHERE ((event ~~ 'giftcertificates.%'::text) AND (outcome <> 'resend'::giftcert.attempt_outcome));
 
 CREATE INDEX rebooking_task_open ON giftcert.rebooking_task USING btree (id) WHERE (done_at IS NULL);
+
+CREATE INDEX redemption_total_posting_month ON giftcert.redemption_total USING btree (posting_month);
 
 CREATE INDEX settled_settled_at ON giftcert.settled USING brin (settled_at) WITH (autosummarize='on');
 
@@ -717,6 +748,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.journal_totalled TO giftledg
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.other_attempt TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.rebooking_task TO giftledger_writer;
+
+GRANT SELECT,INSERT,DELETE ON TABLE giftcert.redemption_total TO giftledger_writer;
 
 GRANT SELECT ON TABLE giftcert.reporting_setting TO giftledger_writer;
 

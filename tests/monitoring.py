@@ -20,6 +20,8 @@ from tests.services import read
 DEPLOY = Path(__file__).parents[1] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yaml"
 DASHBOARDS = DEPLOY / "grafana" / "dashboards"
+# The source of a panel that shows what another one has asked.
+SAME_DASHBOARD = {"type": "datasource", "uid": "-- Dashboard --"}
 
 _MACROS = {
     "$__rate_interval": "30s",
@@ -114,8 +116,13 @@ def panels(dashboard: str) -> list[dict[str, Any]]:
 
 
 def queries(dashboard: str, field: str) -> list[tuple[str, str]]:
-    """Give title and query of every target, with Grafana's macros replaced by what they may be."""
-    found = [(panel["title"], target[field]) for panel in panels(dashboard) for target in panel["targets"]]
+    """Give title and query of every target that asks, with Grafana's macros replaced by what they may be."""
+    found = [
+        (panel["title"], target[field])
+        for panel in panels(dashboard)
+        for target in panel["targets"]
+        if target["datasource"] != SAME_DASHBOARD
+    ]
     for macro, text in _MACROS.items():
         found = [(title, query.replace(macro, text)) for title, query in found]
     return found

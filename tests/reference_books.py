@@ -13,7 +13,7 @@ Group = tuple[Any, ...]
 AMOUNTS = ("entry", "change", "change_at_consideration")
 GROUPS = (
     *("certificate_id", "livemode", "event_id", "movement", "is_inferred", "balance", "effective_at"),
-    *("local_day", "posting_day"),
+    *("local_day", "posting_day", "purchase_day"),
     *("account_id", "definition_id", "currency", "issuing_station_id", "station_id"),
 )
 
@@ -50,7 +50,8 @@ def _lines(events: list[tuple[Delivery, Row]], state: Row) -> list[Group]:
             if now != left:
                 group = (
                     *(fact["certificate_id"], fact["livemode"], fact["event_id"], movement, is_inferred, now),
-                    *(max(times), days[-1], max(days), state["account_id"], state["definition_id"], state["currency"]),
+                    *(max(times), days[-1], max(days), state["purchase_day"]),
+                    *(state["account_id"], state["definition_id"], state["currency"]),
                     *(state["issuing_station_id"], fact["station_id"]),
                 )
                 paid = consideration(now, state) - consideration(left, state)

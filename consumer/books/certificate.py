@@ -16,7 +16,7 @@ from schemas.fields import EPOCH
 
 _KINDS = dict(zip(KIND_NAMES, Kind, strict=True))
 # Where the parts of a row of certificate/known begin; see there.
-_ORDER, _TERMS, _STANDING, _REST = 1, 6, 12, 17
+_ORDER, _TERMS, _STANDING, _REST = 1, 6, 13, 18
 
 
 class Book(NamedTuple):

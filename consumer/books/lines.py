@@ -37,6 +37,7 @@ class Line(NamedTuple):
     effective_at: datetime
     local_day: date
     posting_day: date
+    purchase_day: date | None
     account_id: str | None
     definition_id: str | None
     currency: str
@@ -164,6 +165,7 @@ def _line(
         effective_at=after.effective_at,
         local_day=day,
         posting_day=after.posting_day,
+        purchase_day=terms.purchase_day,
         account_id=terms.account_id,
         definition_id=terms.definition_id,
         currency=terms.currency,

@@ -4,9 +4,10 @@ Nothing that a later event says changes them: where somebody paid names neither 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import NamedTuple
 
-from consumer.books.days import zone_named
+from consumer.books.days import local_day, zone_named
 from consumer.postgres.figure_settings import FigureSettings
 from schemas.certificates import Fact
 
@@ -22,7 +23,7 @@ def zone_of(fact: Fact, settings: FigureSettings) -> str:
 
 
 class Terms(NamedTuple):
-    """What a certificate is booked under; face value and price (1/100000) of its purchase, if that is known."""
+    """What a certificate is booked under; face value, price (1/100000) and day of its purchase, if that is known."""
 
     account_id: str | None
     definition_id: str | None
@@ -30,6 +31,7 @@ class Terms(NamedTuple):
     issuing_station_id: str | None
     face_value: int | None
     price: int | None
+    purchase_day: date | None
 
     def fit(self, fact: Fact) -> bool:
         """Tell whether a later event leaves the terms as they are."""
@@ -61,6 +63,7 @@ def terms_of(history: Sequence[Fact], definitions: Definitions, settings: Figure
         issuing_station_id=purchase.station_id if purchase else None,
         face_value=purchase.balance if purchase else None,
         price=purchase.price if purchase else None,
+        purchase_day=local_day(purchase.occurred_at, zone_of(purchase, settings)) if purchase else None,
     )
 
 

@@ -9,6 +9,8 @@ from consumer.postgres.database import Connection, statement
 
 log = structlog.get_logger()
 
+# What is added in one transaction: a second's work, also where millions wait after a migration.
+STEP = 100_000
 # How long a transaction that books may take before this round is given up, and how often it is looked for.
 PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 0.05
@@ -24,14 +26,23 @@ async def keep_totals(connection: Connection) -> bool:
     if not await _ended(connection, await _bookers(connection)):
         log.warning("totals not kept", reason="a transaction has been booking for too long")
         return False
+    while await _step(connection, up_to):
+        pass
+    return True
+
+
+async def _step(connection: Connection, up_to: int) -> bool:
+    """Add the next lines, at most ``STEP``; say whether there were any."""
     async with connection.transaction():
         # In a statement of its own: whoever waited for it must read what the other one wrote.
-        if up_to <= await connection.fetchval("SELECT up_to FROM giftcert.journal_totalled FOR UPDATE"):
-            return True
+        kept_to = await connection.fetchval("SELECT up_to FROM giftcert.journal_totalled FOR UPDATE")
+        if up_to <= kept_to:
+            return False
         await connection.execute("SET LOCAL work_mem = '64MB'")
-        await connection.execute(statement("books/keep_totals"), up_to)
-        await connection.execute(statement("books/keep_names"), up_to)
-        await connection.execute("UPDATE giftcert.journal_totalled SET up_to = $1", up_to)
+        end = min(up_to, kept_to + STEP)
+        for kept in ("keep_totals", "keep_redemptions", "keep_names"):
+            await connection.execute(statement(f"books/{kept}"), end)
+        await connection.execute("UPDATE giftcert.journal_totalled SET up_to = $1", end)
     return True
 
 

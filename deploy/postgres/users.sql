@@ -6,4 +6,7 @@ CREATE ROLE migrator LOGIN PASSWORD 'local' IN ROLE giftledger_owner;
 CREATE ROLE worker LOGIN PASSWORD 'local' IN ROLE giftledger_writer;
 CREATE ROLE grafana LOGIN PASSWORD 'local' IN ROLE giftledger_reporting;
 GRANT giftledger_reporting TO giftledger_writer;
+-- To compile a report takes longer than to run it, and what does not fit this memory is sorted on disk.
+ALTER ROLE grafana SET jit = off;
+ALTER ROLE grafana SET work_mem = '64MB';
 CREATE DATABASE giftledger OWNER migrator ENCODING 'UTF8' TEMPLATE template0;

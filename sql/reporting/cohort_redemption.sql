@@ -4,28 +4,22 @@ WITH cohort AS (
         date_trunc('month', purchase_day::timestamp)::date AS cohort_month,
         account_id,
         currency,
-        count(*) AS certificates,
+        sum(certificates)::bigint AS certificates,
         sum(face_value) AS face_value
-    FROM reporting_internal.sale
-    WHERE livemode = {livemode}
+    -- By day first: there are many certificates, and few days.
+    FROM (
+        SELECT purchase_day, account_id, currency, count(*) AS certificates, sum(face_value) AS face_value
+        FROM reporting_internal.sale
+        WHERE livemode = {livemode}
+        GROUP BY purchase_day, account_id, currency
+    ) AS by_day
     GROUP BY cohort_month, account_id, currency
 ),
 
 redemptions AS (
-    SELECT
-        date_trunc('month', purchase_day::timestamp)::date AS cohort_month,
-        account_id,
-        currency,
-        date_trunc('month', posting_day::timestamp)::date AS month,
-        sum(redeemed) AS redeemed
-    -- By day first: there are many lines, and few days.
-    FROM (
-        SELECT sale.purchase_day, sale.account_id, sale.currency, redemption.posting_day, sum(redemption.redeemed) AS redeemed
-        FROM reporting_internal.redemption
-        JOIN reporting_internal.sale USING (certificate_id)
-        WHERE redemption.livemode = {livemode} AND sale.livemode = {livemode}
-        GROUP BY sale.purchase_day, sale.account_id, sale.currency, redemption.posting_day
-    ) AS by_day
+    SELECT purchase_month AS cohort_month, account_id, currency, posting_month AS month, sum(redeemed) AS redeemed
+    FROM reporting_internal.redemption
+    WHERE grouped_by = 'cohort' AND livemode = {livemode}
     GROUP BY cohort_month, account_id, currency, month
 ),
 

@@ -9,7 +9,7 @@ WITH held AS (
         coalesce(sum(purchase_price), 0) AS price,
         coalesce(sum(face_value), 0) AS face_value,
         coalesce(sum(face_value) FILTER (WHERE purchase_price = 0), 0) AS face_value_given_away,
-        coalesce(sum(face_value::numeric - purchase_price) FILTER (WHERE purchase_price <> 0), 0) AS discount,
+        coalesce(sum(face_value) FILTER (WHERE purchase_price <> 0) - sum(purchase_price), 0) AS discount,
         sum(outstanding) AS outstanding,
         sum(negative) AS negative
     FROM reporting_internal.holding
@@ -25,7 +25,7 @@ redemptions AS (
         sum(redeemed) AS redeemed,
         coalesce(sum(redeemed) FILTER (WHERE is_purchase_known), 0) AS redeemed_of_known_purchases
     FROM reporting_internal.redemption
-    WHERE livemode = {livemode}
+    WHERE grouped_by = 'definition' AND livemode = {livemode}
     GROUP BY account_id, definition_id, currency
 )
 

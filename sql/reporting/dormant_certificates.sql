@@ -10,10 +10,15 @@ SELECT
     holding.effective_at AS updated_at,
     clock.today - (holding.effective_at AT TIME ZONE clock.name)::date AS days_dormant
 FROM reporting_internal.holding
-JOIN reporting_internal.clock ON clock.name = holding.time_zone
+JOIN (
+    SELECT name, today, (today - 179)::timestamp AT TIME ZONE name AS since
+    FROM reporting_internal.clock
+    -- Once a clock, not once a certificate.
+    OFFSET 0
+) AS clock ON clock.name = holding.time_zone
 WHERE holding.livemode = {livemode}
     AND holding.outstanding > 0
-    AND clock.today - (holding.effective_at AT TIME ZONE clock.name)::date >= 180;
+    AND holding.effective_at < clock.since;
 
 COMMENT ON VIEW {schema}.dormant_certificates IS
 'Grain: one row a certificate with something left and no event for 180 days or more.

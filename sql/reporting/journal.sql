@@ -21,12 +21,13 @@ SELECT
     journal.issuing_station_id,
     issuing.name AS issuing_station_name,
     journal.station_id,
-    station.name AS station_name
+    station.name AS station_name,
+    journal.purchase_day
 FROM giftcert.journal
 LEFT JOIN reporting_internal.station AS issuing
-    ON issuing.livemode = {livemode} AND issuing.station_id = journal.issuing_station_id
+    ON issuing.livemode = journal.livemode AND issuing.station_id = journal.issuing_station_id
 LEFT JOIN reporting_internal.station
-    ON station.livemode = {livemode} AND station.station_id = journal.station_id
+    ON station.livemode = journal.livemode AND station.station_id = journal.station_id
 WHERE journal.livemode = {livemode};
 
 COMMENT ON VIEW {schema}.journal IS

@@ -9,7 +9,7 @@ SELECT
     sum(certificates_known)::bigint AS certificates_known,
     sum(certificates_without_purchase)::bigint AS certificates_without_purchase,
     max(updated_at) AS updated_at,
-    sum(difference) * 0.00001 AS difference
+    sum(outstanding - booked) * 0.00001 AS difference
 FROM (
     SELECT
         account_id,
@@ -21,16 +21,18 @@ FROM (
         count(*) AS certificates_known,
         count(*) FILTER (WHERE outstanding > 0 AND NOT is_purchase_known) AS certificates_without_purchase,
         max(effective_at) AS updated_at,
-        0 AS difference
+        0 AS booked
     FROM reporting_internal.holding
     WHERE livemode = {livemode}
     GROUP BY account_id, currency
 
     UNION ALL
 
-    SELECT account_id, currency, 0, 0, 0, 0, 0, 0, NULL, difference
-    FROM reporting_internal.difference
+    SELECT account_id, currency, 0, 0, 0, 0, 0, 0, NULL, sum(change)
+    FROM reporting_internal.total
     WHERE livemode = {livemode}
+    GROUP BY account_id, currency
+    HAVING sum(change) <> 0
 ) AS told
 GROUP BY account_id, currency;
 

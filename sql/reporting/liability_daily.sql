@@ -6,17 +6,18 @@ WITH by_day AS (
         sum(change_at_consideration) AS change_at_consideration,
         sum(negative) AS negative,
         sum(certificates) AS certificates
-    FROM reporting_internal.line
+    FROM reporting_internal.total
     WHERE livemode = {livemode}
     GROUP BY posting_day, account_id, currency
     -- What was taken back altogether was never there.
-    HAVING sum(entry) > 0
+    HAVING sum(entries) > 0
 ),
 
 calendar AS (
-    SELECT generate_series(min(day)::timestamp, max(max(day)) OVER (), interval '1 day')::date AS day, account_id, currency
-    FROM by_day
-    GROUP BY account_id, currency
+    SELECT period.period AS day, book.account_id, book.currency
+    FROM (SELECT account_id, currency, min(day) AS first FROM by_day GROUP BY account_id, currency) AS book
+    JOIN reporting_internal.period
+        ON period.grain = 'day' AND period.livemode = {livemode} AND period.period >= book.first
 )
 
 SELECT
@@ -35,7 +36,7 @@ LEFT JOIN by_day
 WINDOW so_far AS (PARTITION BY calendar.account_id, calendar.currency ORDER BY calendar.day);
 
 COMMENT ON VIEW {schema}.liability_daily IS
-'Grain: one row a day, account and currency, every day to the latest posting day of any.
+'Grain: one row a day, account and currency, every day from its first to the latest posting day of any; years in which nothing was posted at all are left out.
 Reader: finance and treasury.
 Definition: what was outstanding when the day ended on the clocks of the stations, as it is known now. liability_on answers for one day, also as it was known then; liability_as_of for an instant.';
 COMMENT ON COLUMN {schema}.liability_daily.day IS 'The posting day.';

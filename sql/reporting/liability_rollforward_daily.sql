@@ -18,7 +18,7 @@ FROM reporting_internal.rollforward('day', {livemode}) AS book
 LEFT JOIN reporting_internal.station ON station.livemode = {livemode} AND station.station_id = book.issuing_station_id;
 
 COMMENT ON VIEW {schema}.liability_rollforward_daily IS
-'Grain: one row a day, account, currency and issuing station; every day from the station''s first to the latest posting day of any, also those on which nothing happened, so that any sum over stations closes too.
+'Grain: one row a day, account, currency and issuing station; every day from the station''s first to the latest posting day of any, also those on which nothing happened, so that any sum over stations closes too; years in which nothing was posted at all are left out.
 Reader: finance, to explain from one balance to the next.
 Definition: opening + issued + first_seen + adjusted_up − redeemed − adjusted_down − voided = closing, sums of the journal''s lines. A movement belongs to the station that issued the certificate, wherever it was redeemed, and to its posting day, as it is known now.';
 COMMENT ON COLUMN {schema}.liability_rollforward_daily.day IS 'The posting day.';

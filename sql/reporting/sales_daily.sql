@@ -31,10 +31,12 @@ FROM (
         count(*) FILTER (WHERE is_given_away) AS given_away,
         coalesce(sum(price), 0) AS price,
         coalesce(sum(total), 0) AS total,
-        coalesce(sum(total::numeric - price), 0) AS taxes_and_fees,
+        coalesce(
+            sum(total) FILTER (WHERE price IS NOT NULL) - sum(price) FILTER (WHERE total IS NOT NULL), 0
+        ) AS taxes_and_fees,
         sum(face_value) AS face_value,
         coalesce(sum(face_value) FILTER (WHERE is_given_away), 0) AS face_value_given_away,
-        coalesce(sum(face_value::numeric - price) FILTER (WHERE is_given_away IS NOT TRUE), 0) AS discount
+        coalesce(sum(face_value) FILTER (WHERE price <> 0) - sum(price), 0) AS discount
     FROM reporting_internal.sale
     GROUP BY purchase_day, livemode, account_id, currency, issuing_station_id, issuing_agency_id, definition_id
 ) AS sale

@@ -117,8 +117,8 @@ FROM generate_series(1, $1::integer) AS n
 CROSS JOIN generate_series(0, 4) AS k
 CROSS JOIN LATERAL (
     SELECT
-        timestamptz '2025-01-01' + n * (interval '364 days' / $1) + k * interval '7 days'
-            + abs(hashint8(n * 31 + k) % 518400) * interval '1 second' AS at,
+        timestamptz '2025-12-31' - $2 * interval '364 days' + n * ($2 * interval '364 days' / $1)
+            + k * interval '7 days' + abs(hashint8(n * 31 + k) % 518400) * interval '1 second' AS at,
         4 * abs(hashint8(n * 13 + k) % 16) + n % 4 AS station
 ) AS chance
 CROSS JOIN LATERAL (
@@ -130,13 +130,14 @@ ORDER BY booked_at
 # The journal as the worker would have appended it, in the order of its booking.
 JOURNAL = """
 INSERT INTO giftcert.journal (
-    booked_at, effective_at, change, change_at_consideration, balance, local_day, posting_day, period, movement, entry,
-    livemode, is_inferred, certificate_id, event_id, caused_by, account_id, definition_id, currency, issuing_station_id,
-    station_id
+    booked_at, effective_at, change, change_at_consideration, balance, local_day, posting_day, purchase_day, period,
+    movement, entry, livemode, is_inferred, certificate_id, event_id, caused_by, account_id, definition_id, currency,
+    issuing_station_id, station_id
 )
 SELECT
     event.received_at, event.occurred_at, change.units, change.units * (event.price / 1000000) / 5, event.balance,
-    day.local, day.local, date_trunc('month', day.local::timestamp), change.movement, 1, event.livemode, false,
+    day.local, day.local, (purchase.occurred_at AT TIME ZONE purchase.station_time_zone)::date,
+    date_trunc('month', day.local::timestamp), change.movement, 1, event.livemode, false,
     event.certificate_id, event.event_id, event.event_id, event.account_id, event.definition_id,
     event.station_currency_code, purchase.station_id, event.station_id
 FROM giftcert.certificate_history AS event
@@ -181,15 +182,18 @@ ORDER BY newest.certificate_id
 """
 
 
-async def main(url: str, certificates: int) -> bool:
+async def main(url: str, certificates: int, years: int) -> bool:
     """Generate, measure, print; say whether all limits were kept."""
     await migrate(load({"DATABASE_URL": url}))
     connection = await asyncpg.connect(url, server_settings={"search_path": SCHEMA})
     try:
         await heading(connection, certificates)
-        await generate(connection, certificates)
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM giftcert.certificate)"):
+            await generate(connection, certificates, years)
         await connection.execute("SET max_parallel_workers_per_gather = 0")
+        # As deploy/postgres/users.sql sets them for who reads.
         await connection.execute("SET jit = off")
+        await connection.execute("SET work_mem = '64MB'")
         missed = [*await reading(connection), *await looking(connection)]
         say("", f"Missed: {', '.join(missed)}." if missed else "All limits were kept.")
         return not missed
@@ -215,12 +219,12 @@ def commit() -> str:
     return subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip()  # noqa: S607
 
 
-async def generate(connection: Connection, certificates: int) -> None:
-    """Fill the tables, keep the totals, and let vacuum do what it does after such a load."""
+async def generate(connection: Connection, certificates: int, years: int) -> None:
+    """Fill the tables as in so many years, keep the totals, and let vacuum do what it does after such a load."""
     await connection.execute("SET work_mem = '512MB'")
     await connection.execute(DEFINITIONS)
-    await connection.execute(f"PREPARE history(integer) AS {HISTORY}")
-    await connection.execute(f"EXECUTE history({certificates})")
+    await connection.execute(f"PREPARE history(integer, integer) AS {HISTORY}")
+    await connection.execute(f"EXECUTE history({certificates}, {years})")
     await connection.execute(JOURNAL)
     await connection.execute(CERTIFICATES)
     await connection.execute("RESET work_mem")
@@ -264,8 +268,14 @@ async def looking(connection: Connection) -> list[str]:
 
 def dashboard() -> list[str]:
     """Give the queries of the business dashboard, as Grafana asks them of its last 90 days in all currencies."""
-    panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
-    queries = [target["rawSql"] for panel in panels for target in panel.get("targets", ())]
+    content = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    queries = [variable["query"] for variable in content["templating"]["list"]]
+    queries += [
+        target["rawSql"]
+        for panel in content["panels"]
+        for target in panel.get("targets", ())
+        if "rawSql" in target  # what another panel has asked is not asked again
+    ]
     named = {
         "${currency:sqlstring}": "'CAD','MXN','USD'",
         "$__timeFrom()": "'2025-11-01'",
@@ -290,12 +300,13 @@ def say(*lines: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--certificates", type=int, default=1_000_000)
-    parser.add_argument("--database-url", help="an empty database; without it one is started")
+    parser.add_argument("--years", type=int, default=1, help="in which they were sold, up to the end of 2025")
+    parser.add_argument("--database-url", help="an empty database, or one filled before; without it one is started")
     options = parser.parse_args()
     if options.database_url:
-        kept = asyncio.run(main(options.database_url, options.certificates))
+        kept = asyncio.run(main(options.database_url, options.certificates, options.years))
     else:
         # In a folder of its own, which is on a disk: a temporary stack's would be in memory.
         with TemporaryDirectory() as folder, Stack(Path(folder), broker="embedded", durable=False) as stack:
-            kept = asyncio.run(main(stack.postgres.url(), options.certificates))
+            kept = asyncio.run(main(stack.postgres.url(), options.certificates, options.years))
     sys.exit(0 if kept else 1)

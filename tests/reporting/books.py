@@ -113,6 +113,7 @@ class Line(NamedTuple):
     effective_at: datetime
     local_day: date
     posting_day: date
+    purchase_day: date | None
     account_id: str | None
     definition_id: str | None
     currency: str
@@ -300,6 +301,7 @@ class Certificate:
                             effective_at,
                             self.local_day(event),
                             day,
+                            self.purchased_on if self.purchase else None,
                             self.account,
                             self.definition_id,
                             self.currency,
@@ -370,6 +372,10 @@ class Books:
     @cached_property
     def latest(self) -> date:
         return max(line.posting_day for line in self.lines)
+
+    @cached_property
+    def years(self) -> set[int]:
+        return {line.posting_day.year for line in self.lines}
 
     # The views.
 
@@ -504,13 +510,13 @@ class Books:
                 "certificates": 0,
             }
             for book, first in firsts.items()
-            for day in _days(first, self.latest)
+            for day in self._days(first, self.latest)
         }
         for certificate in self.certificates:
             for posted, following in pairwise([*certificate.lines, None]):
                 assert posted is not None
                 end = following.posting_day - timedelta(days=1) if following else self.latest
-                for day in _days(posted.posting_day, end):
+                for day in self._days(posted.posting_day, end):
                     row = rows[day, *posted.book()]
                     row["outstanding"] += posted.balance_after
                     row["outstanding_at_consideration"] += certificate.at_consideration(posted.balance_after)
@@ -537,7 +543,7 @@ class Books:
         return rows
 
     def liability_rollforward_daily(self) -> list[Row]:
-        return [{"day": row.pop("period"), **row} for row in self._rollforward(lambda day: day, _days)]
+        return [{"day": row.pop("period"), **row} for row in self._rollforward(lambda day: day, self._days)]
 
     def liability_rollforward_monthly(self) -> list[Row]:
         return [{"month": row.pop("period"), **row} for row in self._rollforward(_month, _months)]
@@ -670,6 +676,10 @@ class Books:
         ]
 
     # What they have in common.
+
+    def _days(self, first: date, last: date) -> Iterator[date]:
+        """Give the days that reports show: those of years in which something was posted."""
+        return (day for day in _days(first, last) if day.year in self.years)
 
     def _sold(self) -> list[Certificate]:
         return [certificate for certificate in self.certificates if certificate.purchase]

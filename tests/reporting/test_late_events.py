@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from consumer.books import totals
 from consumer.books.totals import keep_totals
 from consumer.postgres.database import Pool
 from tests.builders import DEFINITION_ID, bought, definition, paid_with
@@ -173,6 +174,32 @@ async def test_totals_that_were_kept_meanwhile_change_no_answer(connections: Poo
 
     assert answers[0] == answers[1] == answers[2]
     assert await connections.fetchval("SELECT count(*) FROM journal_total") == 2
+
+
+async def test_an_event_of_long_ago_brings_one_year_of_days_and_every_month(connections: Pool) -> None:
+    of_2000 = {"updatedAt": {"value": "2000-03-01T17:00:00Z", "offset": 0}, "createdAt": None}
+    await book(connections, at(10, month=1), bought(1_000_000, _id="0" * 24, shiftLocation=TORONTO, **of_2000))
+    await book(connections, at(10, month=1), BOUGHT)
+
+    for report in ("liability_daily", "liability_rollforward_daily"):
+        days = [row["day"] for row in await connections.fetch(f"SELECT day FROM reporting.{report} ORDER BY 1")]  # noqa: S608
+        assert [days[0], days[-1]] == [date(2000, 3, 1), date(2025, 1, 10)]
+        assert {day.year for day in days} == {2000, 2025}
+        assert len(days) == 306 + 10
+    months = await connections.fetch("SELECT opening FROM reporting.liability_rollforward_monthly ORDER BY month")
+    assert [int(row["opening"]) for row in months] == [0] + [10] * (12 * 25 - 2)
+
+
+async def test_totals_are_kept_in_steps(connections: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals, "STEP", 2)
+    for body in (BOUGHT, FIRST, SECOND):
+        await book(connections, at(10, month=2), body)
+    async with connections.acquire() as connection:
+        assert await keep_totals(connection)
+
+    up_to = await connections.fetchval("SELECT up_to FROM journal_totalled")
+    assert up_to == await connections.fetchval("SELECT max(id) FROM journal") > 2
+    assert await months(connections) == {1: (0, 10, 40), 2: (40, 30, 10)}
 
 
 async def test_the_books_of_a_certificate_run_forward_across_time_zones(connections: Pool) -> None:

@@ -1,8 +1,8 @@
--- Add the lines up to $1 that are not in the totals yet. Sums of a month that gains lines are written anew.
+-- Add the lines up to $1 that are not in the totals yet. Sums of a day that gains lines are written anew.
 WITH since AS MATERIALIZED (
     SELECT
-        livemode, date_trunc('month', posting_day::timestamp)::date AS posting_month, account_id, currency,
-        issuing_station_id, movement, sum(change) AS change, sum(change_at_consideration) AS change_at_consideration,
+        livemode, posting_day, account_id, currency, issuing_station_id, movement, sum(change) AS change,
+        sum(change_at_consideration) AS change_at_consideration,
         sum(entry * (least(balance, 0) - least(balance - entry * change, 0))) AS negative,
         sum(entry) AS entries,
         sum(entry * ((balance > 0)::integer - (balance - entry * change > 0)::integer)) AS certificates
@@ -13,22 +13,22 @@ WITH since AS MATERIALIZED (
 
 kept AS (
     DELETE FROM giftcert.journal_total
-    WHERE posting_month IN (SELECT posting_month FROM since)
+    WHERE posting_day IN (SELECT posting_day FROM since)
     RETURNING *
 )
 
 INSERT INTO giftcert.journal_total (
-    livemode, posting_month, account_id, currency, issuing_station_id, movement, change, change_at_consideration,
+    livemode, posting_day, account_id, currency, issuing_station_id, movement, change, change_at_consideration,
     negative, entries, certificates
 )
 SELECT
-    livemode, posting_month, account_id, currency, issuing_station_id, movement, sum(change),
+    livemode, posting_day, account_id, currency, issuing_station_id, movement, sum(change),
     sum(change_at_consideration), sum(negative), sum(entries), sum(certificates)
 FROM (
     SELECT * FROM since
     UNION ALL
     SELECT
-        livemode, posting_month, account_id, currency, issuing_station_id, movement, change, change_at_consideration,
+        livemode, posting_day, account_id, currency, issuing_station_id, movement, change, change_at_consideration,
         negative, entries, certificates
     FROM kept
 ) AS known

@@ -87,6 +87,7 @@ BEGIN
             ('position', 'The event''s place in the certificate''s story, from 1.'),
             ('posting_day', 'The day in the books: the latest local day of the certificate so far.'),
             ('price', 'What was paid, before taxes and fees.'),
+            ('purchase_day', 'The day of the purchase on the clock of its station, else in REPORTING_TIME_ZONE; NULL while the purchase is not known.'),
             ('received_at', 'When we knew: the arrival of the event''s first attempt.'),
             ('redeemed', 'What was paid with certificates.'),
             ('redeemed_for_earlier_months', 'The part of redeemed whose posting day is before the month.'),

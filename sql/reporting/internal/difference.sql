@@ -10,12 +10,7 @@ FROM (
     UNION ALL
 
     SELECT livemode, account_id, currency, issuing_station_id, -change
-    FROM giftcert.journal_total
-
-    UNION ALL
-
-    SELECT livemode, account_id, currency, issuing_station_id, -change
-    FROM reporting_internal.line_since
+    FROM reporting_internal.total
 ) AS told
 GROUP BY livemode, account_id, currency, issuing_station_id
 HAVING sum(balance) <> 0;

@@ -1,5 +1,5 @@
 -- The books by 'day' or by 'month' of the posting day, of live or of test traffic: for every book (account, currency,
--- issuing station) a row from its first period to the latest of any, also those in which nothing happened.
+-- issuing station) a row for each period from its first on, also those in which nothing happened.
 -- Amounts in 1/100000. A function, so that it can bring its own memory.
 CREATE OR REPLACE FUNCTION reporting_internal.rollforward(grain text, is_live boolean)
 RETURNS TABLE (
@@ -26,32 +26,26 @@ AS $$
         SELECT * FROM reporting_internal.difference WHERE livemode = is_live
     ),
 
-    by_day AS (
-        SELECT
-            posting_day, account_id, currency, issuing_station_id, movement,
-            sum(change) AS change, sum(entry) AS entries
-        FROM giftcert.journal
-        WHERE livemode = is_live
-        GROUP BY posting_day, account_id, currency, issuing_station_id, movement
-        -- What was taken back altogether was never there.
-        HAVING sum(entry) > 0
-    ),
-
     moved AS (
         SELECT
             date_trunc(grain, posting_day::timestamp)::date AS period,
-            account_id, currency, issuing_station_id, movement, change
-        FROM by_day
+            account_id, currency, issuing_station_id, movement, sum(change) AS change
+        FROM reporting_internal.total
+        WHERE livemode = is_live
+        GROUP BY posting_day, account_id, currency, issuing_station_id, movement
+        -- What was taken back altogether was never there.
+        HAVING sum(entries) > 0
     ),
 
     calendar AS (
-        SELECT
-            generate_series(
-                min(period)::timestamp, max(max(period)) OVER (), ('1 ' || grain)::interval
-            )::date AS period,
-            account_id, currency, issuing_station_id
-        FROM moved
-        GROUP BY account_id, currency, issuing_station_id
+        SELECT period.period, book.account_id, book.currency, book.issuing_station_id
+        FROM (
+            SELECT account_id, currency, issuing_station_id, min(period) AS first
+            FROM moved
+            GROUP BY account_id, currency, issuing_station_id
+        ) AS book
+        JOIN reporting_internal.period
+            ON period.grain = rollforward.grain AND period.livemode = is_live AND period.period >= book.first
     ),
 
     by_period AS (
@@ -87,6 +81,7 @@ AS $$
         ON (differing.account_id, differing.currency, differing.issuing_station_id)
             IS NOT DISTINCT FROM (by_period.account_id, by_period.currency, by_period.issuing_station_id)
     WINDOW so_far AS (
-        PARTITION BY by_period.account_id, by_period.currency, by_period.issuing_station_id ORDER BY by_period.period
+        PARTITION BY by_period.account_id, by_period.currency, by_period.issuing_station_id COLLATE "C"
+        ORDER BY by_period.period
     )
 $$;

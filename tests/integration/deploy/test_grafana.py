@@ -16,7 +16,7 @@ from consumer.worker.decode import decode
 from deploy.local.stack import Stack
 from schemas.registry import Malformed, route
 from tests.builders import record
-from tests.monitoring import DASHBOARDS, DEPLOY, panels, queries
+from tests.monitoring import DASHBOARDS, DEPLOY, SAME_DASHBOARD, panels, queries
 
 SOURCES = DEPLOY / "grafana" / "provisioning" / "datasources" / "giftledger.yaml"
 NAMES = ("operations", "business")
@@ -53,7 +53,7 @@ async def test_every_panel_of_business_shows_something(reader: Connection) -> No
 
 
 async def test_a_time_series_has_the_columns_that_grafana_asks_for(reader: Connection) -> None:
-    wanted = {panel["title"] for panel in panels("business") if panel["targets"][0]["format"] == "time_series"}
+    wanted = {panel["title"] for panel in panels("business") if panel["targets"][0].get("format") == "time_series"}
     assert wanted
     for title, query in queries("business", "rawSql"):
         if title in wanted:
@@ -84,7 +84,23 @@ def test_a_dashboard_names_only_sources_that_are_provisioned(name: str) -> None:
     for panel in panels(name):
         sources = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
         for source in sources:
-            assert provisioned[source["uid"]] == source["type"]
+            assert source == SAME_DASHBOARD or provisioned[source["uid"]] == source["type"]
+
+
+async def test_what_a_panel_shows_of_another_that_one_asks_for(reader: Connection) -> None:
+    asked = {panel["id"]: panel for panel in panels("business")}
+    columns = {
+        title: {column.name for column in (await reader.prepare(query)).get_attributes()}
+        for title, query in queries("business", "rawSql")
+    }
+    for panel in asked.values():
+        for target in panel["targets"]:
+            there = columns[asked[target.get("panelId", panel["id"])]["title"]]
+            shown = panel.get("options", {}).get("reduceOptions", {}).get("fields", "").strip("/^$")
+            assert not shown or shown in there, panel["title"]
+            for transformation in panel.get("transformations", ()):
+                assert transformation["options"]["excludeByName"].keys() <= there, panel["title"]
+                assert transformation["options"]["renameByName"].keys() <= there, panel["title"]
 
 
 @pytest.mark.parametrize("name", NAMES)
