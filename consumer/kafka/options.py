@@ -5,6 +5,7 @@ from typing import Any
 from consumer.common.settings import Settings
 from consumer.kafka.oauth import token_provider
 from consumer.kafka.tls import KafkaContext
+from consumer.kafka.unpacking import unpack_in_pieces
 
 # The largest record that a dead-letter topic must hold: an original of a topic's default limit, and its headers.
 MAX_RECORD_BYTES = 4 * 1024 * 1024
@@ -76,6 +77,7 @@ def producer_options(settings: Settings) -> dict[str, Any]:
 
 def reader_options(settings: Settings) -> dict[str, Any]:
     """Give the options of every consumer: no commit but ours, and from the beginning (not the default)."""
+    unpack_in_pieces()
     return connection_options(settings) | {
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",

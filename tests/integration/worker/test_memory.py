@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,13 +27,18 @@ def peak_mib(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
+# As the ingress sends them, about one body a batch; as another producer may, all of them in one.
+BATCHES: list[dict[str, Any]] = [{}, {"max_batch_size": 2**30, "linger_ms": 5000}]
+
+
+@pytest.mark.parametrize("batches", BATCHES, ids=["small batches", "one batch"])
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory from /proc")
 def test_bodies_that_were_compressed_to_nothing_do_not_fill_the_memory(
-    stack: Stack, database_url: str, say: Callable[[str], None]
+    stack: Stack, database_url: str, say: Callable[[str], None], batches: dict[str, Any]
 ) -> None:
     environment = deployment(stack, DATABASE_URL=database_url, TOPIC_PARTITIONS="1")
     bodies = [bought(_id=f"certificate-{number}", marketingText="x" * BODY_BYTES) for number in range(COUNT)]
-    asyncio.run(publish(load(environment), *bodies, compression_type="gzip"))
+    asyncio.run(publish(load(environment), *bodies, compression_type="gzip", **batches))
 
     with commands(stack, environment) as giftledger:
         worker = start_worker(giftledger)

@@ -1,0 +1,96 @@
+"""Unpacking: a large batch that was compressed with gzip is unpacked piece by piece.
+
+aiokafka unpacks a batch as a whole when its first record is taken. A batch is bounded by what it was compressed to:
+1 MB of gzip may be 1 GB of records. gzip says at its end how large it was. A batch that is small, or of another codec
+(for which our library has no way to unpack a part), is left to aiokafka.
+"""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch
+from aiokafka.record.default_records import _DefaultRecordBatchPy as Layout
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import decode_varint_py
+
+PIECE_BYTES = 1024 * 1024
+_MAGIC = 2  # of the only format that Kafka still writes
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+# Where a batch says how long it is, after these bytes, where its format and where its codec.
+_LENGTH, _MAGIC_AT, _CODEC_AT = slice(8, 12), 16, 22
+# Of its header's fields (see aiokafka's default_records.py) those that its pieces do not share.
+_ATTRIBUTES, _COUNT = 5, 12
+
+
+def unpack_in_pieces() -> None:
+    """Let all consumers of this process unpack large batches so."""
+    fetcher.MemoryRecords = PiecewiseRecords
+
+
+class PiecewiseRecords:
+    """What a fetch brought of a partition, batch by batch: stands in for aiokafka's MemoryRecords."""
+
+    def __init__(self, fetched: bytes) -> None:
+        self._batches = MemoryRecords(fetched)
+        self._rest = memoryview(fetched)
+        self.has_next = self._batches.has_next
+        self.size_in_bytes = self._batches.size_in_bytes
+
+    def next_batch(self) -> Any:
+        batch = self._batches.next_batch()
+        size = _LENGTH.stop + int.from_bytes(self._rest[_LENGTH], "big")
+        packed, self._rest = self._rest[:size], self._rest[size:]
+        return LargeBatch(batch, packed) if _is_large(packed) else batch
+
+
+def _is_large(packed: memoryview) -> bool:
+    codec = packed[_CODEC_AT] & Layout.CODEC_MASK if packed[_MAGIC_AT] == _MAGIC else None
+    return codec == Layout.CODEC_GZIP and int.from_bytes(packed[-4:], "little") > PIECE_BYTES
+
+
+class LargeBatch:
+    """A batch of aiokafka's, but for its records: of those about PIECE_BYTES are unpacked at a time."""
+
+    def __init__(self, batch: Any, packed: memoryview) -> None:
+        self._batch = batch
+        self._packed = packed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Give its records. Raises CorruptRecordException when there are fewer than it says."""
+        header = list(Layout.HEADER_STRUCT.unpack_from(self._packed))
+        header[_ATTRIBUTES] &= ~Layout.CODEC_MASK
+        left, records = header[_COUNT], bytearray()
+        for unpacked in _unpacked(self._packed[Layout.HEADER_STRUCT.size :]):
+            records += unpacked
+            header[_COUNT], end = _whole(records, left)
+            left -= header[_COUNT]
+            yield from DefaultRecordBatch(Layout.HEADER_STRUCT.pack(*header) + records[:end])
+            del records[:end]
+        if left or records:
+            raise CorruptRecordException(f"A batch has {left} records less than it says, and {len(records)} bytes")
+
+
+def _unpacked(packed: memoryview) -> Iterator[bytes]:
+    rest, gzip = bytes(packed), zlib.decompressobj(_GZIP_WINDOW)
+    while unpacked := gzip.decompress(rest, PIECE_BYTES):
+        yield unpacked
+        rest = gzip.unconsumed_tail
+
+
+def _whole(records: bytearray, most: int) -> tuple[int, int]:
+    """Count the records, at most so many, that are here as a whole, and give where they end."""
+    count = end = 0
+    with suppress(IndexError):  # a length that is not whole itself
+        while count < most:
+            length, start = decode_varint_py(records, end)
+            if start + length > len(records):
+                break
+            count, end = count + 1, start + length
+    return count, end
