@@ -20,7 +20,6 @@ from contextlib import asynccontextmanager
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import DefaultPartitioner
 
 from consumer.common import metrics
 from consumer.common.bounds import give_up, within
@@ -29,6 +28,7 @@ from consumer.common.errors import TooLarge, Unavailable, Verdict, kafka_verdict
 from consumer.common.settings import Settings
 from consumer.kafka.batcher import Batcher, Headers, Sending
 from consumer.kafka.options import connection_options, producer_options
+from consumer.kafka.partitioner import partition_of
 from consumer.kafka.topics import missing_topics
 
 log = structlog.get_logger()
@@ -45,8 +45,6 @@ REPLACE_SECONDS = 30.0
 # With SHUTDOWN_GRACE_SECONDS it stays below the 30 s after which Kubernetes kills.
 FLUSH_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
-
-_partitioner = DefaultPartitioner()
 
 
 class Publisher:
@@ -249,10 +247,10 @@ class Producer:
             self._batcher(topic, partitions, sending.key).add(sending)
 
     def _batcher(self, topic: str, partitions: Iterable[int], key: bytes | None) -> Batcher:
-        """Choose the partition as aiokafka and Kafka's own client do: the records of a key stay together."""
+        """Choose the partition: the records of a key stay together."""
         cluster = self._producer.client.cluster
         available = cluster.available_partitions_for_topic(topic) if key is None else ()
-        partition = _partitioner(key, sorted(partitions), list(available))
+        partition = partition_of(key, sorted(partitions), list(available))
         batcher = self._batchers.get((topic, partition))
         if batcher is None:
             batcher = self._batchers[topic, partition] = Batcher(self._producer, topic, partition, self._arrived)
