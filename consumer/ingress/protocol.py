@@ -1,23 +1,22 @@
 """Protocol: HTTP as uvicorn speaks it, with the bounds that it lacks, and one answer to each request, in their order.
 
-uvicorn sets no time for a request's head, no size for it (with httptools), and answers every connection; a client
-that never gets further than its head would hold a connection, and memory, for ever. It parses whatever was read, also
-where thousands of requests wait behind one; it answers what is no request before the requests in front of it; and it
-drops the body of a request that offers another protocol, or takes it for the next request.
+uvicorn sets no time for a request's head, and no size for it (with httptools); a client that never gets further than
+its head would hold a connection, and memory, for ever. It parses whatever was read, also where thousands of requests
+wait behind one; it answers what is no request before the requests in front of it; and it drops the body of a request
+that offers another protocol, or takes it for the next request.
 """
 
 import asyncio
-import resource
 from collections import deque
-from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from consumer.common import metrics
 from consumer.common.bounds import Timer
-from consumer.ingress.endings import NOT_HTTP, PADDED, TOO_LARGE, TOO_MANY, TOO_SLOW, Ending
+from consumer.ingress.connection import LINGER_SECONDS, Connection, most_connections
+from consumer.ingress.endings import NOT_HTTP, PADDED, TOO_LARGE, TOO_SLOW, Ending
 from consumer.ingress.head import write_without_offer
 
 # Of a request's line and headers, as they are sent.
@@ -27,11 +26,6 @@ SLICE_BYTES = 4096
 # What a chunk may cost beyond its content, with room for the smallest chunks; what is over that for all of them, and
 # trailers, is bounded like a head.
 CHUNK_BYTES = 16
-# How long a client may go on sending what has been answered already; less, and it sees no answer but a reset.
-LINGER_SECONDS = 2.0
-# Files and connections that are not the clients'.
-OTHER_FILES = 100
-
 # In the state of a request's scope where its body came with its head: reading it will not wait.
 WHOLE = "whole"
 
@@ -44,82 +38,32 @@ class Unreadable(Exception):
         self.ending = ending
 
 
-def bounded(*, max_connections: int, head_seconds: float) -> type[HttpToolsProtocol]:
+def bounded(*, max_connections: int, head_seconds: float) -> type[Connection]:
     """Make the protocol of a server with these bounds."""
-    most = min(max_connections, _files() - OTHER_FILES)
+    most = most_connections(max_connections)
     return type("Bounded", (Bounded,), {"max_connections": most, "head_seconds": head_seconds, "resting": {}})
 
 
-def _files() -> int:
-    """Take as many open files as we may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard if hard != resource.RLIM_INFINITY else 1 << 20
-
-
-class Bounded(HttpToolsProtocol):
-    """One connection. See bounded()."""
-
-    max_connections: int
-    head_seconds: float
-    # The server's connections on which no request is on its way, the one that has rested longest first.
-    resting: "dict[Bounded, None]"
+class Bounded(Connection):
+    """One connection, as it is parsed. See bounded()."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
         self._unparsed: deque[bytes] = deque()
-        self.flow = _Flow(transport, self._unparsed)
-        # The request that is being answered; those behind it are in self.pipeline.
-        self._answering: RequestResponseCycle | None = None
-        self._in_head = False
         self._head_bytes = 0
         self._padding = 0
         # What the connection ends with, when all requests in front of it are answered.
         self._ending: Ending | None = None
+        self._in_head = False
         self._head_timer = Timer(self.loop, self._head_is_late)
-        self._linger = Timer(self.loop, transport.abort)
-        self._unread_answers = Timer(self.loop, self._nobody_reads)
-        if len(self.connections) > self.max_connections and not self._make_room():
-            metrics.connections_closed.labels(TOO_MANY.reason).inc()
-            transport.write(TOO_MANY.answer)
-            transport.close()
-        else:
-            self.resting[self] = None
+        super().connection_made(transport)
+        self.flow = _Flow(transport, self._unparsed)
+        if not transport.is_closing():
             self._begin_head()
-
-    def _make_room(self) -> bool:
-        """Close the connection that has rested longest, so that nobody can take all places by doing nothing."""
-        if longest := next(iter(self.resting), None):
-            del self.resting[longest]
-            metrics.connections_closed.labels("room").inc()
-            longest.close()
-        return longest is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unparsed.clear()
-        self.resting.pop(self, None)
-        for timer in (self._head_timer, self._linger, self._unread_answers):
-            timer.stop()
-        self._unset_keepalive_if_required()
-        self.pipeline.clear()
-        if self._answering is not None:
-            # uvicorn tells only the last one of those whose heads have come.
-            self._answering.disconnected = True
-            self._answering.message_event.set()
+        self._head_timer.stop()
         super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._unread_answers.start(self.head_seconds)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._unread_answers.stop()
-
-    def _nobody_reads(self) -> None:
-        metrics.connections_closed.labels("answers_unread").inc()
-        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._ending is None:
@@ -220,10 +164,6 @@ class Bounded(HttpToolsProtocol):
         self.scope["state"][WHOLE] = True
         self._linger.stop()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
-
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
@@ -240,10 +180,6 @@ class Bounded(HttpToolsProtocol):
             self.flow.resume_reading()
         if not self._is_answering:
             self.resting[self] = None
-
-    @property
-    def _is_answering(self) -> bool:
-        return self._answering is not None and not self._answering.response_complete
 
     def _end(self, ending: Ending) -> None:
         """End the connection: what was asked before is answered, what comes behind is not read."""
@@ -278,14 +214,6 @@ class Bounded(HttpToolsProtocol):
             self.flow.resume_reading()
         else:
             self.close()
-
-    def timeout_keep_alive_handler(self) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close, but do not wait for ever for somebody to read the last answer."""
-        self.transport.close()
-        self._linger.start(LINGER_SECONDS)
 
     def _begin_head(self) -> None:
         self._head_timer.start(self.head_seconds)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from consumer.ingress.protocol import LINGER_SECONDS, MAX_HEAD_BYTES
+from consumer.ingress.connection import LINGER_SECONDS
+from consumer.ingress.protocol import MAX_HEAD_BYTES
 from deploy.local.services import Giftledger, Service
 from deploy.local.stack import Stack
 from tests.builders import bought, encode

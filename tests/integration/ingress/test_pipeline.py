@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from consumer.ingress.protocol import LINGER_SECONDS
+from consumer.ingress.connection import LINGER_SECONDS
 from deploy.local.services import Service
 from deploy.local.stack import Stack
 from tests.builders import bought, encode
