@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -50,11 +50,10 @@ async def together(*ways: Coroutine[Any, Any, T]) -> list[T]:
         return [task.result() for task in tasks]
 
 
-async def pause(seconds: float, stop: asyncio.Event) -> None:
-    """Sleep, but not longer than until ``stop`` is set."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
+async def pause(seconds: float, *events: asyncio.Event) -> None:
+    """Sleep, but not longer than until one of the events is set."""
+    async with running(*(event.wait() for event in events)) as waits:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
 
 class Timer:

@@ -1,6 +1,6 @@
 """Retry: the worker repeats an operation until Postgres or Kafka answers.
 
-Meanwhile it stays in its consumer group, with its partitions paused.
+Meanwhile it stays in its consumer group: inbox.py sees to that. It gives up a batch that is its own no more.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-POLL_SECONDS = 0.5
+LOOK_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 10.0
-# An operation that takes longer than this no longer keeps the worker from polling.
+# An operation that takes longer than this is given up when the worker is asked to stop, or its partitions move.
 SLOW_SECONDS = 2.0
 
 
@@ -34,7 +34,6 @@ class Retry:
         # Operations that succeeded: a batch that is halved time and again is progress, too.
         self.completed = 0
         self._group = group
-        self._polling = asyncio.Lock()
         # What is waited for, by operation: there may be several at a time.
         self._troubles: dict[object, str] = {}
 
@@ -76,16 +75,15 @@ class Retry:
             return result
         finally:
             self._troubles.pop(this, None)
-            self._group.go_on()
 
     async def _completed(self, operation: Awaitable[T]) -> T:
-        """Wait for an operation; one that is slow is waited for with the partitions paused, and polling."""
+        """Wait for an operation; one that is slow only for as long as the batch is ours."""
         task = asyncio.ensure_future(operation)
         try:
             await asyncio.wait({task}, timeout=SLOW_SECONDS)
             while not task.done():
-                await self._stay(0)
-                await asyncio.wait({task}, timeout=POLL_SECONDS)
+                await self._group.stay(0)
+                await asyncio.wait({task}, timeout=LOOK_SECONDS)
             return task.result()
         finally:
             if not task.done():
@@ -94,12 +92,7 @@ class Retry:
     async def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            await self._stay(min(left, POLL_SECONDS))
-
-    async def _stay(self, seconds: float) -> None:
-        """Poll, one operation at a time."""
-        async with self._polling:
-            await self._group.stay(seconds)
+            await self._group.stay(min(left, LOOK_SECONDS))
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -92,7 +92,7 @@ async def watch(group: Group, retry: Retry, pool: Pool, limit: float) -> None:
         now = await _look(group, retry)
         if now is not None and group.consumer.assignment():
             for partition, count in now.behind.items():
-                waiting = count + group.deferred(partition)
+                waiting = count + group.progress.deferred(partition)
                 metrics.consumer_lag.labels(partition.topic, partition.partition).set(waiting)
         excused = now is None or retry.waiting_for is not None or not any(now.behind.values())
         if excused or before is None or now is None or now[1:] != before[1:]:
@@ -147,8 +147,8 @@ async def _committed(consumer: AIOKafkaConsumer, partition: TopicPartition, othe
 
 async def _position(group: Group, partition: TopicPartition) -> int:
     """Give the next offset to be done, else to be fetched, else (a position that never comes is no progress) 0."""
-    if partition in group.progress:
-        return group.progress[partition]
+    if partition in group.progress.offsets:
+        return group.progress.offsets[partition]
     try:
         async with asyncio.timeout(ANSWER_SECONDS / 10):
             position: int = await group.consumer.position(partition)

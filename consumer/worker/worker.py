@@ -1,15 +1,15 @@
-"""Worker: poll, decode, apply, send dead letters, commit; the offsets follow the database.
+"""Worker: take what came, apply, send dead letters, commit; the offsets follow the database.
 
 One task does it all in this order, so nothing of a batch is committed before all of it is in the database or in
-the dead-letter topic; the answer to a commit is waited for beside the next batch. How the worker stays in its consumer
-group meanwhile is in group.py and retry.py.
+the dead-letter topic; the answer to a commit is waited for beside the next batch. Beside it another task takes the
+records of the next batch from Kafka and decodes them (inbox.py), whatever this one waits for.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import structlog
@@ -22,7 +22,6 @@ from consumer.common.service import admin_app, serving
 from consumer.common.settings import Settings
 from consumer.kafka.options import consumer_options
 from consumer.kafka.publisher import Publisher
-from consumer.kafka.record import Record
 from consumer.kafka.taking import Room
 from consumer.kafka.topics import NEEDED_BY_WORKER
 from consumer.postgres.database import Connection, Pool
@@ -32,9 +31,10 @@ from consumer.worker.bisect import bisect
 from consumer.worker.bookkeeping import keep_books
 from consumer.worker.connecting import connected, reached, watch_requirements
 from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters, Refusal
-from consumer.worker.decode import Decoded, decoded
+from consumer.worker.decode import Decoded
 from consumer.worker.deferred import Deferred, DeferredEvents
 from consumer.worker.group import Group, Moved, Stopped
+from consumer.worker.inbox import Arrived, Inbox
 from consumer.worker.life import Life
 from consumer.worker.report import Done, Report, naming
 from consumer.worker.report_metrics import watch_reports
@@ -48,20 +48,15 @@ from schemas.certificates import CERTIFICATES
 from schemas.events import Event, Outcome
 from schemas.registry import FAMILIES
 
+if TYPE_CHECKING:
+    from consumer.kafka.record import Record
+
 log = structlog.get_logger()
 
-POLL_SECONDS = 0.5
-# As many events as are decoded in a fraction of a millisecond: a transaction has a dozen steps, and each waits for it.
-DECODED_AT_ONCE = 8
+# How long the worker waits for records before it looks around.
+LOOK_SECONDS = 0.5
 # A transaction is a handful of statements, each of which has the whole DATABASE_TIMEOUT_SECONDS.
 TRANSACTION_TIMEOUTS = 2
-
-
-class Ahead(NamedTuple):
-    """The next batch, decoded while the one before it was on its way to the database."""
-
-    records: Sequence[Record] = ()
-    decoded: Sequence[Decoded] = ()
 
 
 class StillLocked(Exception):
@@ -71,14 +66,14 @@ class StillLocked(Exception):
 class Worker:
     """What a batch goes through."""
 
-    def __init__(self, settings: Settings, group: Group, pool: Pool, dead_letters: DeadLetters) -> None:
+    def __init__(self, settings: Settings, group: Group, inbox: Inbox, pool: Pool, dead_letters: DeadLetters) -> None:
         self.group = group
+        self.inbox = inbox
         self.retry = Retry(group)
         self.pool = pool
         self.dead_letters = dead_letters
         self.limit = DeadLetterLimit(settings)
         self.transaction_seconds = TRANSACTION_TIMEOUTS * settings.database_timeout_seconds
-        self.ahead = Ahead()
         self.row_locks = RowLocks(pool)
         self.deferred = DeferredEvents(group)
         self.report = Report()
@@ -88,36 +83,26 @@ class Worker:
         while not stop.is_set():
             try:
                 if self.deferred.is_full:
-                    await self.group.stay(POLL_SECONDS)
-                    self.group.go_on()
-                elif records := await self.group.fetch(POLL_SECONDS):
-                    with naming(records):
-                        await self.process(records)
+                    await self.group.stay(LOOK_SECONDS)
+                elif batch := await self.inbox.take(LOOK_SECONDS):
+                    with naming([one.record for one in batch]):
+                        await self.process(batch)
             except (Stopped, Moved) as reason:
                 log.info("batch abandoned", reason=type(reason).__name__.lower())
             self.commit()
 
-    async def process(self, records: Sequence[Record]) -> None:
-        """Take a batch from Kafka's bytes to rows and dead letters; committing is next."""
+    async def process(self, batch: Sequence[Arrived]) -> None:
+        """Take a batch to rows and dead letters; committing is next."""
         started = time.monotonic()
-        ahead, self.ahead = self.ahead, Ahead()
-        read = ahead.decoded if records is ahead.records else await _decoded(records)
-        self.limit.note(
-            [
-                None if isinstance(one, Event) else _refusal(record, one)
-                for record, one in zip(records, read, strict=True)
-            ]
-        )
-        done = [
-            Done(record, one, result)
-            for record, one, result in zip(records, read, await self._results(read), strict=True)
-        ]
+        self.limit.note([None if isinstance(read, Event) else _refusal(record, read) for record, read in batch])
+        results = await self._results([one.decoded for one in batch])
+        done = [Done(*one, result) for one, result in zip(batch, results, strict=True)]
         locked = [one for one in done if isinstance(one.result, RowLocked)]
         settled = [one for one in done if not isinstance(one.result, RowLocked)] if locked else done
         if letters := _dead_letters(settled):
             await self.retry.run("dead_letter", lambda: self.dead_letters.publish(letters))
             await self.retry.run("settle", lambda: settle_dead_letters(self.pool, [one.record for one in letters]))
-        self.group.done(records, [one.record for one in locked])
+        self.group.done([one.record for one in batch], [one.record for one in locked])
         self.deferred.defer(locked)
         self.report(settled, time.monotonic() - started)
 
@@ -132,13 +117,8 @@ class Worker:
         return [next(applied) if result is None else result for result in results]
 
     async def _apply_all(self, events: Sequence[Event]) -> Sequence[Outcome | Exception]:
-        """Apply a batch, and decode the next one while Postgres works on it."""
         self.row_locks.begin_batch()
-        async with running(self.read_ahead()) as (ahead,):
-            shards = (bisect(shard, self.apply, self._refused) for shard in split(events))
-            applied = join(events, await together(*shards))
-            await ahead
-        return applied
+        return join(events, await together(*(bisect(shard, self.apply, self._refused) for shard in split(events))))
 
     def _refused(self, event: Event, error: Exception) -> None:
         self.limit.note([_refusal(event, error)])
@@ -171,7 +151,7 @@ class Worker:
                 with naming([one.record for one in deferred]):
                     raise
             return False
-        self.group.settle([one.record for one in deferred])
+        self.group.progress.settle([one.record for one in deferred])
         self.report(done, time.monotonic() - started)
         return True
 
@@ -181,12 +161,6 @@ class Worker:
             return await self._transaction(events)
         except RowLocked:
             raise StillLocked from None
-
-    async def read_ahead(self) -> None:
-        """Decode the next batch while Postgres works on this one."""
-        records = await self.group.read_ahead()
-        if records is not self.ahead.records:
-            self.ahead = Ahead(records, await _decoded(records))
 
     async def _in_time(self, connection: Connection, events: Sequence[Event]) -> Sequence[Outcome]:
         """Cut a connection that nobody answers on: asyncpg would wait on it even to roll back."""
@@ -202,15 +176,6 @@ class Worker:
     def commit(self) -> None:
         """Commit the offsets of what is done, while the next batch comes."""
         self.group.commit_beside()
-
-
-async def _decoded(records: Sequence[Record]) -> list[Decoded]:
-    """Decode a batch, and let a transaction that goes on meanwhile take its turn again and again."""
-    batch: list[Decoded] = []
-    for start in range(0, len(records), DECODED_AT_ONCE):
-        batch += map(decoded, records[start : start + DECODED_AT_ONCE])
-        await asyncio.sleep(0)
-    return batch
 
 
 def _refusal(source: "Record | Event", error: Exception) -> Refusal:
@@ -255,10 +220,10 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
         lambda: AIOKafkaConsumer(**options),
         topics=topics,
         stop=life.stop,
-        most=Room(settings.batch_max_records, settings.batch_max_bytes),
         beat=life.heartbeat.beat,
     )
-    worker = Worker(settings, group, connections, DeadLetters(settings, publisher))
+    inbox = Inbox(group, Room(settings.batch_max_records, settings.batch_max_bytes))
+    worker = Worker(settings, group, inbox, connections, DeadLetters(settings, publisher))
     try:
         life.joins(group, worker.retry, publisher)
         await group.join()
@@ -270,13 +235,14 @@ async def _run_member(settings: Settings, life: Life, connections: Pool, publish
 
         await _first_of(
             worker.run(life.stop),
+            inbox.drain(),
             worker.deferred.run(worker.settle_deferred),
             watch(group, worker.retry, connections, settings.worker_stall_seconds),
             watch_topics(group, topics),
             watch_requirements(settings, connections, life),
             keep_books(connections, is_first),
             watch_unfinished(settings, connections, is_first),
-            watch_reports(connections, is_first, lambda: group.behind),
+            watch_reports(connections, is_first, lambda: inbox.behind),
         )
     finally:
         await group.leave()

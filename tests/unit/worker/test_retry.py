@@ -1,4 +1,4 @@
-"""Retry: an operation is made until it succeeds, and the group sees its member poll meanwhile."""
+"""Retry: an operation is made until it succeeds, or until the batch is the member's no more."""
 
 import asyncio
 from collections import Counter
@@ -19,23 +19,20 @@ class Group:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.end: type[Exception] | None = None
-        self.polled = asyncio.Event()
+        self.asked = asyncio.Event()
 
     async def stay(self, seconds: float) -> None:
         self.calls["stay"] += 1
-        self.polled.set()
+        self.asked.set()
         await asyncio.sleep(min(seconds, 0.01))
         if self.end:
             raise self.end
 
-    async def polled_three_times(self) -> None:
+    async def asked_three_times(self) -> None:
         async with asyncio.timeout(PATIENT_SECONDS):
             while self.calls["stay"] < 3:
-                self.polled.clear()
-                await self.polled.wait()
-
-    def go_on(self) -> None:
-        self.calls["go_on"] += 1
+                self.asked.clear()
+                await self.asked.wait()
 
 
 @pytest.fixture
@@ -60,7 +57,7 @@ async def test_a_lambda_s_coroutine_is_awaited(retry: Retry) -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable("Kafka"), OSError(), TimeoutError(), asyncpg.DeadlockDetectedError()])
-async def test_what_time_can_cure_is_made_again_and_the_member_polls_meanwhile(
+async def test_what_time_can_cure_is_made_again_while_the_batch_is_ours(
     retry: Retry, group: Group, error: Exception
 ) -> None:
     failures = [error, error]
@@ -72,7 +69,6 @@ async def test_what_time_can_cure_is_made_again_and_the_member_polls_meanwhile(
 
     assert await retry.run("apply", operation) == "done"
     assert group.calls["stay"] >= 2
-    assert group.calls["go_on"] == 1
     assert retry.waiting_for is None
 
 
@@ -122,33 +118,13 @@ async def test_a_slow_operation_is_cancelled_when_the_batch_is_abandoned(
     assert cancelled.is_set()
 
 
-async def test_the_member_polls_while_an_operation_is_slow(
+async def test_a_slow_operation_is_waited_for_as_long_as_the_batch_is_ours(
     retry: Retry, group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SLOW_SECONDS", 0.01)
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
 
-    await retry.run("apply", group.polled_three_times)
-
-
-async def test_two_operations_that_wait_poll_one_at_a_time(
-    retry: Retry, group: Group, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "SLOW_SECONDS", 0.01)
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
-    at_once: list[int] = []
-    stay = group.stay
-
-    async def counted(seconds: float) -> None:
-        at_once.append(1 + sum(at_once))
-        await stay(seconds + 0.01)
-        at_once.append(-1)
-
-    monkeypatch.setattr(group, "stay", counted)
-
-    await asyncio.gather(*(retry.run("apply", group.polled_three_times) for _ in range(2)))
-
-    assert max(at_once) == 1
+    await retry.run("apply", group.asked_three_times)
 
 
 async def test_what_one_operation_still_waits_for_is_seen_when_another_is_done(retry: Retry, group: Group) -> None:
@@ -160,7 +136,7 @@ async def test_what_one_operation_still_waits_for_is_seen_when_another_is_done(r
         seen.append(retry.waiting_for)
 
     async def end_other() -> None:
-        await retry.run("apply", group.polled.wait)
+        await retry.run("apply", group.asked.wait)
         other_done.set()
 
     await asyncio.gather(retry.run("apply", failing), end_other())

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from consumer.common.errors import Fatal
+from consumer.worker.progress import Progress
 from consumer.worker.watchdog import watch
 from deploy.local.waiting import PATIENT_SECONDS
 
@@ -67,7 +68,7 @@ class Scene:
 
     def __init__(self, *, mine: bool = True) -> None:
         self.consumer, self.pool = Consumer(mine=mine), Pool()
-        self.group = SimpleNamespace(consumer=self.consumer, progress={}, joined=True, deferred=lambda _: 0)
+        self.group = SimpleNamespace(consumer=self.consumer, progress=Progress(), joined=True)
         self.retry = SimpleNamespace(waiting_for=None, completed=0)
 
     async def watch(self) -> None:
