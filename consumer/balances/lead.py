@@ -37,10 +37,10 @@ class Lead:
             raise Superseded
         self._renewed_at = time.monotonic()
 
-    @property
-    def is_due(self) -> bool:
-        """Whether it is time to renew it."""
-        return time.monotonic() - self._renewed_at > RENEW_SECONDS
+    async def go_on(self, published_for: float = 0.0) -> None:
+        """Renew it, if it is time to. Raises Superseded."""
+        if time.monotonic() - self._renewed_at > RENEW_SECONDS:
+            await self.renew(published_for)
 
 
 @asynccontextmanager

@@ -123,7 +123,7 @@ async def _take_turn(settings: Settings, connections: Pool, life: Life) -> None:
 
 async def _publish(settings: Settings, connections: Pool, lead: Lead, life: Life) -> None:
     async with connections.acquire() as connection:
-        partitions = await recognised(connection, settings)
+        partitions = await recognised(connection, settings, lead)
     # The topic's name: who publishes to these topics, wherever he is, has this id.
     async with Transactions.opened(settings, settings.topic(BALANCES), partitions) as transactions:
         await lead.renew()

@@ -42,21 +42,22 @@ class Publisher:
         """Make rounds until ``stop`` is set. Raises Superseded, and what Kafka and Postgres raise."""
         while not stop.is_set():
             began = time.monotonic()
-            await self.round()
-            if self._lead.is_due:
-                await self._lead.renew(published_for=time.monotonic() - began)
+            if not await self.round(stop):
+                return
+            await self._lead.go_on(published_for=time.monotonic() - began)
             await pause(PACE_SECONDS - (time.monotonic() - began), stop)
 
-    async def round(self) -> None:
-        """Publish all that has changed by now."""
+    async def round(self, stop: asyncio.Event) -> bool:
+        """Publish all that has changed by now; False where it was asked to stop on the way."""
         after = FIRST
         while True:
             changed = await self._page(after)
             if len(changed) < PAGE:
-                return
+                return True
+            if stop.is_set():
+                return False
             after = changed[-1].certificate_id, changed[-1].livemode
-            if self._lead.is_due:
-                await self._lead.renew()
+            await self._lead.go_on()
 
     async def _page(self, after: Key) -> list[Changed]:
         async with self._connections.acquire() as connection:

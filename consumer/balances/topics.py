@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from consumer.balances.lead import Lead
 from consumer.balances.outbox import put_in
 from consumer.books.rebooking import all_certificates
 from consumer.common.diagnosis import Diagnosis
@@ -15,10 +16,10 @@ from schemas.registry import BALANCES, BALANCES_TEST
 Partitions = Mapping[str, Sequence[int]]
 
 
-async def recognised(connection: Connection, settings: Settings) -> Partitions:
+async def recognised(connection: Connection, settings: Settings, lead: Lead) -> Partitions:
     """Give the partitions of the topics. One that is new to us, or was made anew, is filled with all certificates.
 
-    Raises Fatal where one does not exist, or has other partitions than before: its keys would be in two of them.
+    Raises Superseded, and Fatal where one does not exist, or has other partitions than before.
     """
     of = {settings.topic(BALANCES): True, settings.topic(BALANCES_TEST): False}
     partitions = await existing_partitions(settings, list(of))
@@ -27,7 +28,7 @@ async def recognised(connection: Connection, settings: Settings) -> Partitions:
     for name, livemode in of.items():
         topic_id, before = ids.get(name), known.get(name)
         if before is None or before["topic_id"] != topic_id:
-            await fill(connection, livemode=livemode)
+            await _fill(connection, lead, livemode=livemode)
             await connection.execute(statement("balances/recognise"), name, len(partitions[name]), topic_id)
         elif problem := repartitioned(name, len(partitions[name]), before["partitions"]):
             raise Fatal(str(problem))
@@ -44,10 +45,11 @@ def repartitioned(name: str, now: int, before: int) -> Diagnosis | None:
     )
 
 
-async def fill(connection: Connection, *, livemode: bool) -> None:
-    """Put all certificates, live or test, into the outbox."""
+async def _fill(connection: Connection, lead: Lead, *, livemode: bool) -> None:
+    """Put all certificates, live or test, into the outbox: which may take longer than a lease."""
     async for keys in all_certificates(connection):
         await put_in(connection, [key for key in keys if key[1] is livemode])
+        await lead.go_on()
 
 
 async def _ids(settings: Settings, topics: Sequence[str]) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """The publisher: what the tables say comes to the topics, and an older state is never the last one."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -18,7 +19,7 @@ from consumer.balances.verify import verify
 from consumer.books.rebooking import FIRST
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
-from consumer.kafka.topics import admin, create_topics
+from consumer.kafka.topics import admin, create_topics, existing_partitions
 from consumer.kafka.transactions import Outgoing, Transactions
 from consumer.postgres.database import Pool
 from tests.applying import applied
@@ -40,7 +41,7 @@ async def publisher(settings: Settings, connections: Pool) -> AsyncIterator[Publ
     async with leading(connections) as lead:
         assert lead is not None
         async with connections.acquire() as connection:
-            partitions = await recognised(connection, settings)
+            partitions = await recognised(connection, settings, lead)
         async with Transactions.opened(settings, settings.topic(BALANCES), partitions) as transactions:
             yield Publisher(settings, connections, transactions, lead)
 
@@ -49,7 +50,30 @@ async def round_of_another(settings: Settings, connections: Pool) -> None:
     """Let another process take over, as it does when the leader's lease has run out, and publish what has changed."""
     await connections.execute("UPDATE balance_publisher SET leads_until = '-infinity'")
     async with publisher(settings, connections) as other:
-        await other.round()
+        await other.round(asyncio.Event())
+
+
+def freeze_the_first(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch, *, with_what_it_read: bool
+) -> None:
+    """Freeze the first who sends, before he does or when he has, until a change is published by the next leader."""
+    send, is_frozen = Transactions.send, False
+
+    async def freeze() -> None:
+        nonlocal is_frozen
+        if not is_frozen:
+            is_frozen = True
+            await applied(connections, event(paid_with(4_000_000, updated=60)))
+            await round_of_another(settings, connections)
+
+    async def freeze_and_send(self: Transactions, records: Iterable[Outgoing]) -> None:
+        read = list(records)
+        if with_what_it_read:
+            await freeze()
+        await send(self, read)
+        await freeze()
+
+    monkeypatch.setattr(Transactions, "send", freeze_and_send)
 
 
 def needs_fence(settings: Settings) -> None:
@@ -162,16 +186,16 @@ async def test_a_change_while_the_state_before_it_is_on_its_way_is_published_too
     await applied(connections, event(bought()))
     send = Transactions.send
 
-    async def change_and_send(self: Transactions, records: object) -> None:
-        sent = list(records)  # type: ignore[call-overload]
+    async def change_and_send(self: Transactions, records: Iterable[Outgoing]) -> None:
+        sent = list(records)
         await applied(connections, event(paid_with(4_000_000, updated=60)))
         await send(self, sent)
 
     async with publisher(settings, connections) as ours:
         with monkeypatch.context() as changing:
             changing.setattr(Transactions, "send", change_and_send)
-            await ours.round()
-        await ours.round()
+            await ours.round(asyncio.Event())
+        await ours.round(asyncio.Event())
 
     read = await subscribed(settings)
     assert [state["balance"]["units"] for state in read.last.values() if state] == [4_000_000]
@@ -185,21 +209,10 @@ async def test_who_was_frozen_with_a_state_in_his_hands_cannot_send_it_when_he_w
     needs_fence(settings)
     await create_topics(settings)
     await applied(connections, event(bought()))
-    send, is_frozen = Transactions.send, False
-
-    async def freeze_and_send(self: Transactions, records: object) -> None:
-        nonlocal is_frozen
-        sent = list(records)  # type: ignore[call-overload]
-        if not is_frozen:
-            is_frozen = True
-            await applied(connections, event(paid_with(4_000_000, updated=60)))
-            await round_of_another(settings, connections)
-        await send(self, sent)
-
-    monkeypatch.setattr(Transactions, "send", freeze_and_send)
+    freeze_the_first(settings, connections, monkeypatch, with_what_it_read=True)
     with pytest.raises(KafkaError):
         async with publisher(settings, connections) as frozen:
-            await frozen.round()
+            await frozen.round(asyncio.Event())
 
     read = await subscribed(settings)
     assert [state["balance"]["units"] for state in read.last.values() if state] == [4_000_000]
@@ -212,20 +225,10 @@ async def test_who_was_frozen_before_he_committed_commits_nothing_when_he_wakes(
     needs_fence(settings)
     await create_topics(settings)
     await applied(connections, event(bought()))
-    send, is_frozen = Transactions.send, False
-
-    async def send_and_freeze(self: Transactions, records: object) -> None:
-        nonlocal is_frozen
-        await send(self, list(records))  # type: ignore[call-overload]
-        if not is_frozen:
-            is_frozen = True
-            await applied(connections, event(paid_with(4_000_000, updated=60)))
-            await round_of_another(settings, connections)
-
-    monkeypatch.setattr(Transactions, "send", send_and_freeze)
+    freeze_the_first(settings, connections, monkeypatch, with_what_it_read=False)
     with pytest.raises(KafkaError):
         async with publisher(settings, connections) as frozen:
-            await frozen.round()
+            await frozen.round(asyncio.Event())
 
     assert len((await subscribed(settings)).records) == 1
     assert (await verify(settings)).differing == []
@@ -240,14 +243,13 @@ async def test_nothing_is_committed_unless_all_has_arrived(settings: Settings, c
     good = record_of(settings, changed)
 
     with pytest.raises(KafkaError):
-        await sent_at_once(settings, connections, [good, good._replace(key=b"another", value=bytes(2_000_000))])
+        await sent_at_once(settings, [good, good._replace(key=b"another", value=bytes(2_000_000))])
 
     assert (await subscribed(settings)).records == []
 
 
-async def sent_at_once(settings: Settings, connections: Pool, records: list[Outgoing]) -> None:
-    async with connections.acquire() as connection:
-        partitions = await recognised(connection, settings)
+async def sent_at_once(settings: Settings, records: list[Outgoing]) -> None:
+    partitions = await existing_partitions(settings, [settings.topic(BALANCES), settings.topic(BALANCES_TEST)])
     async with Transactions.opened(settings, "once", partitions) as transactions, transactions.transaction():
         await transactions.send(records)
 
@@ -259,21 +261,10 @@ async def test_where_nobody_is_fenced_what_was_sent_behind_the_next_leader_is_pu
         pytest.skip("this broker fences")
     await create_topics(settings)
     await applied(connections, event(bought()))
-    send, is_frozen = Transactions.send, False
-
-    async def freeze_and_send(self: Transactions, records: object) -> None:
-        nonlocal is_frozen
-        sent = list(records)  # type: ignore[call-overload]
-        if not is_frozen:
-            is_frozen = True
-            await applied(connections, event(paid_with(4_000_000, updated=60)))
-            await round_of_another(settings, connections)
-        await send(self, sent)
-
-    monkeypatch.setattr(Transactions, "send", freeze_and_send)
+    freeze_the_first(settings, connections, monkeypatch, with_what_it_read=True)
     with pytest.raises(Superseded):
         async with publisher(settings, connections) as frozen:
-            await frozen.round()
+            await frozen.round(asyncio.Event())
     await round_of_another(settings, connections)
 
     assert (await verify(settings)).differing == []
@@ -298,10 +289,25 @@ async def test_a_page_that_is_full_is_not_the_last_one(
     await applied(connections, *(event(bought(number, _id=f"c{number}")) for number in range(6)))
     await create_topics(settings)
     async with publisher(settings, connections) as ours:
-        await ours.round()
+        await ours.round(asyncio.Event())
 
     assert len((await subscribed(settings)).last) == 6
     await all_published(connections)
+
+
+async def test_who_is_asked_to_stop_does_so_between_two_pages(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer.balances.publisher.PAGE", 3)
+    await applied(connections, *(event(bought(number, _id=f"c{number}")) for number in range(6)))
+    await create_topics(settings)
+    stop = asyncio.Event()
+    stop.set()
+    async with publisher(settings, connections) as ours:
+        assert not await ours.round(stop)
+
+    assert len((await subscribed(settings)).last) == 3
+    assert await connections.fetchval("SELECT count(*) FROM balance_outbox") == 3
 
 
 async def test_a_topic_that_was_made_anew_is_filled_anew(settings: Settings, connections: Pool) -> None:
@@ -336,9 +342,8 @@ async def test_a_topic_with_more_partitions_than_before_is_refused(settings: Set
     async with admin(settings) as client:
         await client.create_partitions({settings.topic(BALANCES): NewPartitions(5)})
 
-    async with connections.acquire() as connection:
-        with pytest.raises(Fatal, match="has 5 partitions and had 3"):
-            await recognised(connection, settings)
+    with pytest.raises(Fatal, match="has 5 partitions and had 3"):
+        await round_of_another(settings, connections)
 
 
 async def test_republishing_gives_a_higher_version_and_names_what_is_unknown(
@@ -393,3 +398,22 @@ async def test_verify_names_what_the_topic_does_not_say(settings: Settings, conn
 
     (difference,) = (await verify(settings)).differing
     assert difference.certificate_id == ("another" if damage == "missing" else CERTIFICATE_ID)
+
+
+async def test_who_fills_a_topic_for_longer_than_his_lease_goes_on_leading(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer.balances.lead.RENEW_SECONDS", 0.0)
+    monkeypatch.setattr("consumer.books.rebooking.PAGE", 2)
+    await create_topics(settings)
+    await applied(connections, *(event(bought(number, _id=f"c{number}")) for number in range(6)))
+    async with leading(connections) as lead, connections.acquire() as connection:
+        assert lead is not None
+        before = await connections.fetchval("SELECT leads_until FROM balance_publisher")
+        await recognised(connection, settings, lead)
+        assert await connections.fetchval("SELECT leads_until FROM balance_publisher") > before
+
+        await connections.execute("UPDATE balance_publisher SET leader = 'another'")
+        await connections.execute("DELETE FROM balance_topic")
+        with pytest.raises(Superseded):
+            await recognised(connection, settings, lead)

@@ -14,6 +14,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from click.testing import CliRunner
 
 from consumer.__main__ import main
+from consumer.balances.lead import leading
 from consumer.balances.topics import recognised
 from consumer.common.settings import Settings, load
 from consumer.kafka.options import producer_options
@@ -374,8 +375,9 @@ async def test_topics_of_balances_that_got_more_partitions_are_found(
     if not settings.kafka_enable_idempotence:
         pytest.skip("the embedded broker adds no partitions")
     await create_topics(settings)
-    async with connections.acquire() as connection:
-        await recognised(connection, settings)
+    async with leading(connections) as lead, connections.acquire() as connection:
+        assert lead is not None
+        await recognised(connection, settings, lead)
     assert about(await check(load(worker), "balances"), "balances").level is Level.OK
     async with admin(settings) as client:
         await client.create_partitions({settings.topic("balances"): NewPartitions(4)})
