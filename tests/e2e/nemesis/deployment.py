@@ -68,13 +68,14 @@ class Deployment:
     kafka: ApacheKafka
     ingresses: list[Program]
     workers: list[Program]
+    publishers: list[Program]
     networks: dict[str, Proxy]
     sender: Sender
     loop: Loop
 
     @property
     def programs(self) -> list[Program]:
-        return [*self.ingresses, *self.workers]
+        return [*self.ingresses, *self.workers, *self.publishers]
 
     def wait_until_ready(self, seconds: float = 60) -> None:
         wait_for(lambda: all(program.ready for program in self.programs if program.wanted), "all to be ready", seconds)
@@ -90,8 +91,8 @@ def deployed(
     *, ingresses: int, workers: int, spares: int, rate: float, seed: int, folder: Path | None = None
 ) -> Iterator[Deployment]:
     """Start it all, and end it all."""
-    listeners = {name: free_port() for name in ("WORKERS", "INGRESSES")}
-    ports = {name: free_port() for name in ("WORKERS", "INGRESSES", "POSTGRES")}
+    listeners = {name: free_port() for name in ("WORKERS", "INGRESSES", "BALANCES")}
+    ports = {name: free_port() for name in (*listeners, "POSTGRES", "POSTGRES_OF_BALANCES")}
     properties = {
         "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
         "advertised.listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in listeners),
@@ -107,6 +108,8 @@ def deployed(
                 "worker-kafka": Proxy(network_loop, ports["WORKERS"], listeners["WORKERS"]),
                 "ingress-kafka": Proxy(network_loop, ports["INGRESSES"], listeners["INGRESSES"]),
                 "worker-postgres": Proxy(network_loop, ports["POSTGRES"], stack.postgres.port),
+                "balances-kafka": Proxy(network_loop, ports["BALANCES"], listeners["BALANCES"]),
+                "balances-postgres": Proxy(network_loop, ports["POSTGRES_OF_BALANCES"], stack.postgres.port),
             }
             for network in networks.values():
                 network.start()
@@ -116,19 +119,28 @@ def deployed(
             giftledger.run("migrate")
             database = urlsplit(stack.postgres.url())
             credentials = database.netloc.rpartition("@")[0]
-            through = database._replace(netloc=f"{credentials}@127.0.0.1:{ports['POSTGRES']}").geturl()
+            through, through_its_own = (
+                database._replace(netloc=f"{credentials}@127.0.0.1:{ports[way]}").geturl()
+                for way in ("POSTGRES", "POSTGRES_OF_BALANCES")
+            )
             ingress_settings = {**environment, "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports['INGRESSES']}"}
             worker_settings = {
                 **environment,
                 "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports['WORKERS']}",
                 "DATABASE_URL": through,
             }
+            # Of two publishers one has ways of its own: where they are cut, the other one has to go on.
+            cut_off = {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports['BALANCES']}", "DATABASE_URL": through_its_own}
+            publishers = [
+                _program(stack, "balances", number, worker_settings | ways) for number, ways in enumerate((cut_off, {}))
+            ]
             some_ingresses = [_program(stack, "ingress", number, ingress_settings) for number in range(ingresses)]
             some_workers = [_program(stack, "worker", number, worker_settings) for number in range(workers)]
             sender = Sender([program.port for program in some_ingresses], giftledger.secret, rate=rate, seed=seed)
             settings = load(environment)
             whole = Deployment(
-                stack, settings, stack.postgres, stack.kafka, some_ingresses, some_workers, networks, sender, loop
+                *(stack, settings, stack.postgres, stack.kafka, some_ingresses, some_workers, publishers),
+                *(networks, sender, loop),
             )
             for spare in some_workers[workers - spares :]:
                 spare.wanted = False

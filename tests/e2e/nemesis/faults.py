@@ -2,6 +2,7 @@
 
 import random
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,11 +12,14 @@ from typing import Protocol
 
 import asyncpg
 
+from consumer.balances.lead import LEASE_SECONDS
 from deploy.local.processes import StackError
 from tests.e2e.nemesis.deployment import SESSION_TIMEOUT_SECONDS, Deployment, Program
 
 Act = Callable[[Deployment, random.Random], None]
 
+# Longer than its lease: another one leads when it wakes.
+PUBLISHER_FROZEN = (1.1 * LEASE_SECONDS, 1.5 * LEASE_SECONDS)
 FROZEN = (1.2 * SESSION_TIMEOUT_SECONDS, 2 * SESSION_TIMEOUT_SECONDS)
 AWAY = (0.5, 5.0)
 CUT = (1.0, 7.0)
@@ -65,6 +69,29 @@ def kill_worker(deployment: Deployment, chance: random.Random) -> None:
 def freeze_worker(deployment: Deployment, chance: random.Random) -> None:
     with _away(*_freezer(chance.choice(_running(deployment.workers)).process)):
         time.sleep(chance.uniform(*FROZEN))
+
+
+def kill_publisher(deployment: Deployment, _: random.Random) -> None:
+    _kill(_leader(deployment))
+
+
+def freeze_publisher(deployment: Deployment, chance: random.Random) -> None:
+    with _away(*_freezer(_leader(deployment).process)):
+        time.sleep(chance.uniform(*PUBLISHER_FROZEN))
+
+
+def _leader(deployment: Deployment) -> Program:
+    """Give the publisher that leads; while none does, any."""
+    running = _running(deployment.publishers)
+    return next((program for program in running if "giftcert_balances_leads 1.0" in _metrics(program)), running[0])
+
+
+def _metrics(program: Program) -> str:
+    try:
+        with urllib.request.urlopen(program.service.metrics_url, timeout=2) as answer:  # noqa: S310 - http, and ours
+            return str(answer.read().decode())
+    except OSError:
+        return ""
 
 
 def kill_ingress(deployment: Deployment, chance: random.Random) -> None:
@@ -162,11 +189,14 @@ def _running(programs: list[Program]) -> list[Program]:
 
 
 NETWORKS = ("worker-postgres", "worker-kafka", "ingress-kafka")
+WITH_BALANCES = (*NETWORKS, "balances-postgres", "balances-kafka")
 KINDS = (
     Kind("worker killed", "workers", kill_worker),
     Kind("worker frozen", "workers", freeze_worker),
     Kind("worker leaves", "workers", worker_leaves),
     Kind("worker joins", "workers", worker_joins),
+    Kind("publisher of balances killed", "publishers", kill_publisher),
+    Kind("publisher of balances frozen", "publishers", freeze_publisher),
     Kind("ingress killed", "ingresses", kill_ingress),
     Kind("ingress killed, cut off", "ingress-kafka", kill_ingress_cut_off),
     Kind("broker killed", "kafka", kill_broker),
@@ -175,8 +205,8 @@ KINDS = (
     Kind("postgres frozen", "postgres", freeze_postgres),
     Kind("backends terminated", "postgres", terminate_backends),
     *(Kind(f"{name} slow", name, partial(network_is_slow, name)) for name in NETWORKS),
-    *(Kind(f"{name} reset", name, partial(network_resets, name)) for name in NETWORKS),
-    *(Kind(f"{name} vanishes", name, partial(network_vanishes, name)) for name in NETWORKS),
+    *(Kind(f"{name} reset", name, partial(network_resets, name)) for name in WITH_BALANCES),
+    *(Kind(f"{name} vanishes", name, partial(network_vanishes, name)) for name in WITH_BALANCES),
 )
 
 

@@ -19,7 +19,7 @@ from deploy.local.waiting import wait_for
 from tests.e2e.nemesis.deployment import Deployment, deployed, say
 from tests.e2e.nemesis.faults import Planned, plan
 from tests.e2e.nemesis.sender import Books
-from tests.e2e.nemesis.verdict import Verdict, judge, lag, open_tasks
+from tests.e2e.nemesis.verdict import Verdict, judge, lag, open_tasks, unpublished
 
 INGRESSES, WORKERS, SPARES = 2, 3, 1
 # Two faults at a time: each part may fail while another does.
@@ -146,5 +146,6 @@ def _wait_for_quiet(deployment: Deployment, report: Report) -> None:
         wait_for(lambda: not deployment.sender.waiting, "an answer to every webhook", QUIET_SECONDS)
         wait_for(lambda: asyncio.run(lag(deployment.settings)) == 0, "the group to have nothing to do", QUIET_SECONDS)
         wait_for(lambda: asyncio.run(open_tasks(deployment.settings)) == 0, "all rebooking tasks done", QUIET_SECONDS)
+        wait_for(lambda: asyncio.run(unpublished(deployment.settings)) == 0, "all balances published", QUIET_SECONDS)
     except TimeoutError as error:
         report.wrong.append(str(error))

@@ -32,6 +32,7 @@ def table(report: Report) -> str:
         f"| of them not acknowledged: delivered after their 503, and sent again | {verdict.late} |",
         f"| duplicates absorbed | {verdict.duplicates} |",
         f"| dead letters, all meant to be | {verdict.dead_letters} |",
+        f"| certificates whose newest balance is in the topics | {verdict.balances} |",
         f"| lost | {verdict.lost} |",
         f"| doubled | {verdict.doubled} |",
         f"| processes that ended by themselves | {sum(map(len, report.ended.values()))} |",

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from consumer.balances.verify import verify as verify_balances
 from consumer.common.settings import Settings
 from consumer.kafka.options import consumer_options, reader_options
 from consumer.operate.verify import verify
@@ -51,6 +52,7 @@ class Verdict:
     dead_letters: int = 0
     lost: int = 0
     doubled: int = 0
+    balances: int = 0  # certificates whose balance is in the topics
     late: int = 0  # refused, delivered all the same
     wrong: list[str] = field(default_factory=list)
 
@@ -89,6 +91,15 @@ async def open_tasks(settings: Settings) -> int:
         await connection.close()
 
 
+async def unpublished(settings: Settings) -> int:
+    """Count the certificates whose balance is still to be published."""
+    connection = await asyncpg.connect(settings.database, server_settings={"search_path": SCHEMA})
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM balance_outbox"))
+    finally:
+        await connection.close()
+
+
 async def judge(settings: Settings, books: Books) -> Verdict:
     """Compare what was promised, what is in the topics, and what is in the tables."""
     verdict = Verdict()
@@ -115,6 +126,10 @@ async def judge(settings: Settings, books: Books) -> Verdict:
     verified = await verify(settings, mend=False)
     verdict.accuse("books that are not what their history comes to", verified.differing)
     verdict.accuse("rebooking tasks that no worker did", range(verified.open_tasks))
+    published = await verify_balances(settings)
+    verdict.accuse("balances that the topics do not say", published.differing)
+    verdict.accuse("balances that nobody published", range(published.behind))
+    verdict.balances = published.certificates
     verdict.attempts, verdict.applied, verdict.dead_letters = len(delivered), len(ledger), len(letters)
     verdict.late = len(books.unacknowledged & ledger)
     verdict.lost += verdict.accuse("acknowledged, and not applied", books.acknowledged - ledger)
