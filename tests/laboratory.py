@@ -24,7 +24,7 @@ T = TypeVar("T")
 Batch = Sequence[Delivery]
 
 LEDGER = ("other_attempt", "settled")
-BOOKS = ("journal", "exception", "rebooking_task")
+BOOKS = ("journal", "exception", "rebooking_task", "balance_outbox")
 # Each race that a batch loses was won by another one: a few tries are enough for a few workers.
 MOST_TRIES = 50
 

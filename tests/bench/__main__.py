@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.stack import Stack
-from tests.bench import apply, growth, ingress, latency
+from tests.bench import apply, balances, growth, ingress, latency
 from tests.bench.report import as_json, circumstances, table
 from tests.bench.sizes import FULL, POSTGRES, SMOKE
 
@@ -17,6 +17,7 @@ MEASUREMENTS = {
     "apply": apply.measure,
     "ingress": ingress.measure,
     "latency": latency.measure,
+    "balances": balances.measure,
     "tables": growth.tables,
     "backlog": growth.backlog,
 }

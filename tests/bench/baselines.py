@@ -68,7 +68,7 @@ async def copied(settings: Settings, batches: Sequence[Batch]) -> float:
 
 async def empty(connections: Pool) -> None:
     """Empty the tables, and have the disk's work on what was there done before the clock runs."""
-    others = "other_attempt, definition, settled, exception, rebooking_task"
+    others = "other_attempt, definition, settled, exception, rebooking_task, balance_outbox"
     await connections.execute(f"TRUNCATE {', '.join(COLUMNS)}, {others}")
     await connections.execute("CHECKPOINT")
 

@@ -25,6 +25,11 @@ FIGURES = {
         "ingress p99, 4 connections",
     ],
     "latency": ["latency p50 ÷ floor", "latency p99 ÷ p50"],
+    "balances": [
+        "applying: CPU with the note ÷ without",
+        "balances: lag at 2,000/s over 4,000",
+        "balances: lag at 10,000/s over 1,000",
+    ],
     "tables": ["apply at 5,000 ledger rows ÷ empty"],
     "backlog": ["memory, backlog 8,000 ÷ 4,000", "two workers ÷ one"],
 }

@@ -1,0 +1,169 @@
+"""Balances: what it costs to note what changed, and how far the topic is behind what is committed.
+
+Cost: the same events applied with the note and without it, in turns, in CPU time of Postgres' session and of ours. Lag:
+certificates are changed in the database at a steady rate, as workers' transactions would; a subscriber compares the
+time of each change, as its record says it, with the time at which he reads it.
+"""
+
+import asyncio
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from statistics import quantiles
+from typing import NamedTuple
+from unittest.mock import patch
+
+from aiokafka import AIOKafkaConsumer
+
+from consumer.common.settings import Settings, load
+from consumer.kafka.options import reader_options
+from consumer.postgres.database import Pool, pool, statement
+from consumer.worker.apply import apply
+from consumer.worker.decode import decode
+from deploy.local.services import Giftledger
+from deploy.local.stack import Stack
+from deploy.local.waiting import wait_for
+from schemas.events import Event
+from tests.bench import baselines
+from tests.bench.apply import deployed
+from tests.bench.report import Figure, at_most, median
+from tests.bench.sizes import Sizes
+from tests.bench.workload import Workload
+from tests.databases import value
+
+FILL = Path(__file__).with_name("balances.sql").read_text(encoding="utf-8")
+BATCH = 1000
+TURN_SECONDS = 0.1
+LAG_SECONDS = 2.0
+# Changes a second, and of how many certificates.
+LOADS = ((2_000, 100_000), (10_000, 1_000))
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
+    """Measure the cost, and then the lag under each load."""
+    with deployed(stack) as giftledger:
+        settings = load(giftledger.environment)
+        noted, not_noted = asyncio.run(_cost(settings, sizes))
+        yield Figure(
+            "applying: CPU with the note ÷ without", "µs/event", median(noted), median(not_noted), at_most(1.1)
+        )
+    for rate, certificates in LOADS:
+        with deployed(stack) as giftledger:
+            yield _lag(giftledger, rate, min(certificates, sizes.events), sizes)
+
+
+async def _cost(settings: Settings, sizes: Sizes) -> tuple[list[float], list[float]]:
+    """Give the CPU time of an event, in µs: Postgres' and ours; with the note, and without it."""
+    events = [decode(baselines.as_record(one)) for one in Workload(min(sizes.events, 60_000), 20_000)]
+    noted, not_noted = [], []
+    async with pool(settings, size=1) as connections:
+        for _ in range(sizes.rounds):
+            noted.append(await _applied(connections, events))
+            with patch("consumer.books.booking.publish_later", _nothing):
+                not_noted.append(await _applied(connections, events))
+            sys.stderr.write(f"with the note {noted[-1]:.1f} µs, without {not_noted[-1]:.1f} µs\n")
+    return noted, not_noted
+
+
+async def _applied(connections: Pool, events: list[Event]) -> float:
+    await baselines.empty(connections)
+    async with connections.acquire() as connection:
+        before = _cpu(connection.get_server_pid()) + time.process_time()
+        for start in range(0, len(events), BATCH):
+            await apply(connection, events[start : start + BATCH])
+        return (_cpu(connection.get_server_pid()) + time.process_time() - before) / len(events) * 1e6
+
+
+async def _nothing(*_: object) -> None:
+    """Note nothing."""
+
+
+def _cpu(pid: int) -> float:
+    """Give the CPU seconds that a process has had."""
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(numbers[11]) + int(numbers[12])) / _TICKS
+
+
+class Lags(NamedTuple):
+    """Seconds from the booking of a change to its reading, and of all changes how many were read as records."""
+
+    seconds: list[float]
+    changes: int
+
+
+def _lag(giftledger: Giftledger, rate: int, certificates: int, sizes: Sizes) -> Figure:
+    settings = load(giftledger.environment)
+    asyncio.run(_fill(settings, certificates))
+    with _published(giftledger) as pid:
+        before = _cpu(pid)
+        lags = asyncio.run(_change_and_read(settings, rate, certificates, sizes.seconds * 2))
+        cpu = (_cpu(pid) - before) / (sizes.seconds * 2)
+    late = quantiles(lags.seconds, n=100)[98]
+    remark = (
+        f"99th of 100; at most {max(lags.seconds):.2f} s; {len(lags.seconds):,} records of {lags.changes:,} changes; "
+        f"the publisher took {cpu:.0%} of a core"
+    )
+    return Figure(f"balances: lag at {rate:,}/s over {certificates:,}", "s", late, LAG_SECONDS, at_most(1), remark)
+
+
+@contextmanager
+def _published(giftledger: Giftledger) -> Iterator[int]:
+    """Run a publisher, and wait until it has nothing to do; give its process."""
+    service = giftledger.start("balances")
+    service.wait_until_ready()
+    url = giftledger.environment["DATABASE_URL"]
+    wait_for(lambda: value(url, "SELECT count(*) FROM giftcert.balance_outbox") == 0, "an empty outbox", 60)
+    assert service.process.pid
+    yield service.process.pid
+    service.process.terminate()
+
+
+async def _fill(settings: Settings, certificates: int) -> None:
+    async with pool(settings) as connections, connections.acquire() as connection:
+        await connection.execute(FILL)
+        await connection.execute("SELECT pg_temp.fill($1)", certificates)
+
+
+async def _change_and_read(settings: Settings, rate: int, certificates: int, seconds: float) -> Lags:
+    lags: list[float] = []
+    topic = settings.topic("balances")
+    isolation = "read_committed" if settings.kafka_enable_idempotence else "read_uncommitted"
+    async with AIOKafkaConsumer(topic, **reader_options(settings), isolation_level=isolation) as consumer:
+        reading = asyncio.create_task(_read(consumer, lags))
+        async with pool(settings) as connections:
+            changes = await _change(connections, rate, certificates, seconds)
+        await asyncio.sleep(LAG_SECONDS)  # for what is on its way
+        reading.cancel()
+    return Lags(lags, changes)
+
+
+async def _change(connections: Pool, rate: int, certificates: int, seconds: float) -> int:
+    """Change certificates at random, in transactions; fall behind where they take longer than their turn."""
+    chance, changes, started = random.Random(1), 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - started) < seconds:
+        due = min(int(rate * elapsed) - changes, 5 * rate)
+        numbers = sorted({chance.randint(1, certificates) for _ in range(due)})
+        keys = [f"{number:024x}" for number in numbers]
+        async with connections.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "UPDATE certificate SET balance = balance - 1 WHERE certificate_id = ANY ($1) AND livemode", keys
+            )
+            booked_at: datetime = await connection.fetchval("SELECT clock_timestamp()")
+            await connection.execute(statement("balances/changed"), keys, [True] * len(keys), booked_at)
+        changes += due
+        await asyncio.sleep(max(0.0, TURN_SECONDS - (time.perf_counter() - started - elapsed)))
+    return changes
+
+
+async def _read(consumer: AIOKafkaConsumer, lags: list[float]) -> None:
+    async for record in consumer:
+        changed_at = datetime.fromisoformat(dict(record.headers)["ce_time"].decode())
+        json.loads(record.value)
+        lags.append(time.time() - changed_at.timestamp())
