@@ -24,10 +24,11 @@ from tests.certificates import write_identity
 from tests.tokens import Issuer
 
 RUNBOOKS = Path(__file__).parents[1] / "deploy" / "README.md"
-USERS = ("giftledger-ingress", "giftledger-worker", "giftledger-operator", "stranger")
+USERS = ("giftledger-ingress", "giftledger-worker", "giftledger-balances", "giftledger-operator", "stranger")
 SIGNING_KEY = "a-signing-key-of-good-length"
 SECRETS = ("KAFKA_SASL_PASSWORD", "KAFKA_SSL_KEY_PASSWORD", "KAFKA_OAUTH_CLIENT_SECRET")
 TOOLS = {
+    "kafka-console-consumer.sh": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-acls.sh": "org.apache.kafka.tools.AclCommand",
     "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
 }

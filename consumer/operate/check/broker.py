@@ -66,7 +66,7 @@ async def check_broker(settings: Settings, role: Role = "all") -> list[Finding]:
         about = judge_topic(settings, topic, configured.get(topic["topic"], {}), len(brokers))
         findings += about or [ok(f"topic {topic['topic']}", f"{len(topic['partitions'])} partitions")]
     findings += await _producer(settings)
-    if role == "ingress":
+    if not _READ_BY[role]:
         return findings
     read = {settings.topic(topic) for topic in _READ_BY[role]}
     return findings + await _consumer(settings, [topic for topic in described if topic["topic"] in read])

@@ -1,13 +1,18 @@
 """The README's examples of subscribers, run as they stand there, against what ingress and publisher publish."""
 
+import asyncio
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
+
+import pytest
 
 from consumer.common.settings import Settings
 from consumer.postgres.database import Pool
 from consumer.traffic.examples import CERTIFICATE_CREATED, CERTIFICATE_ID, CERTIFICATE_PAID_WITH
+from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.processes import Process
 from deploy.local.stack import Stack
 from tests.applying import applied
@@ -15,6 +20,7 @@ from tests.balances import all_published, publishing
 from tests.builders import CERTIFICATE_ID as CERTIFICATE
 from tests.builders import DEFINITION_ID, bought, event, paid_with
 from tests.pipeline import until
+from tests.secured import run_tool
 from tests.services import commands, create_its_topics, deployment, start_ingress
 
 README = Path(__file__).parents[3] / "README.md"
@@ -69,3 +75,23 @@ async def test_a_subscriber_of_twenty_lines_keeps_a_balance_for_each_certificate
 
 async def said(process: Process, line: str) -> bool:
     return line in process.log.read_text().splitlines()
+
+
+async def test_kafkas_own_consumer_shows_keys_headers_and_states(
+    stack: Stack, settings: Settings, connections: Pool
+) -> None:
+    if not isinstance(stack.kafka, ApacheKafka):
+        pytest.skip("needs Apache Kafka's tools")
+    async with publishing(settings):
+        await applied(connections, event(bought()), event(bought(_id="another")))
+        await all_published(connections)
+    command = shlex.split(
+        example("console").replace("\\\n", " ").replace("giftcert.balances", settings.topic("balances"))
+    )
+
+    shown = await asyncio.to_thread(run_tool, stack, [*command, "--max-messages", "2"])
+
+    lines = [line.split("\t") for line in shown.splitlines() if "certificate_id" in line]
+    assert {key for _, key, _ in lines} == {CERTIFICATE, "another"}
+    assert all("ce_specversion:1.0" in headers for headers, _, _ in lines)
+    assert {json.loads(value)["balance"]["decimal"] for *_, value in lines} == {"50.00000"}

@@ -59,6 +59,20 @@ def test_the_demos_work_is_done_with_the_rights_of_the_runbook(deployed: Deploym
     assert "Swapped" in (rebuilt := run(owner, "rebuild").output), rebuilt
 
 
+def test_balances_are_published_and_verified_with_the_rights_of_the_runbook(deployed: Deployment) -> None:
+    settings = deployed.settings("giftledger-balances", WEBHOOK_SIGNING_KEYS="")
+    unpublished = "SELECT count(*) FROM giftcert.balance_outbox"
+    with commands(deployed.stack, settings) as publishers:
+        publisher = publishers.start("balances")
+        publisher.wait_until_ready()
+        wait_for(lambda: metric(publisher, "giftcert_balances_leads") == 1, "a publisher that leads")
+        wait_for(lambda: value(deployed.stack.postgres.url(), unpublished) == 0, "an empty outbox")
+        found = run(settings, "check", "--for", "balances")
+        assert (found.exit_code, "warning" in found.output) == (0, False), found.output
+    verified = run(deployed.settings("giftledger-operator"), "balances", "verify")
+    assert verified.exit_code == 0, verified.output
+
+
 def test_connections_that_the_broker_cuts_for_their_age_cost_no_webhook_and_no_rebalance(deployed: Deployment) -> None:
     with (
         commands(deployed.stack, deployed.settings("giftledger-ingress")) as of_ingress,
