@@ -32,7 +32,7 @@ def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
         ports = {"ingress": sender.port, "toolkit": toolkit, "server": server}
         ours, with_toolkit, alone = loads(giftledger.environment, ports, sizes).values()
     connections = f"{sizes.connections} connections"
-    yield _figure("ingress ÷ same server and toolkit without Kafka", ours, with_toolkit, "rate", at_least(0.5))
+    yield _figure("ingress ÷ same server and toolkit without Kafka", ours, with_toolkit, "rate", at_least(0.55))
     yield _figure("ingress ÷ same server alone without Kafka", ours, alone, "rate")
     yield _figure(f"ingress p50, {connections}", ours, with_toolkit, "p50")
     yield _figure(f"ingress p99, {connections}", ours, with_toolkit, "p99")

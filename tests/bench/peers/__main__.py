@@ -5,37 +5,31 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from deploy.local.stack import Stack
 from tests.bench.peers import debezium, giftledger
 from tests.bench.peers.cases import answers
 from tests.bench.peers.ingress import compare
-from tests.bench.peers.peer import Peer, python
+from tests.bench.peers.peer import Peer, create_text_table, python
 from tests.bench.peers.rates import rates
 from tests.bench.peers.report import Report, markdown, versions
 from tests.bench.sizes import FULL, POSTGRES
 from tests.bench.workload import Workload
 
+OURS = "facts, books and state, once and in order; data as text"
+STATE = "the last state to come, 2,000 at a time; data as jsonb"
+TEXT, ONE = STATE.replace("jsonb", "text"), STATE.replace("2,000", "one")
+CONNECT: dict[str, Any] = {"reads_rows": True, "dead_letters": "connect-dead-letter"}
 PEERS = (
-    Peer(
-        "giftledger",
-        "giftledger",
-        giftledger.start,
-        giftledger.prepare,
-        dead_letters="dead-letter",
-    ),
-    Peer(
-        "debezium",
-        "Debezium JDBC sink, UNNEST",
-        debezium.start,
-        reads_rows=True,
-        dead_letters="connect-dead-letter",
-        goal=1,
-    ),
-    Peer("faststream-batch", "FastStream, batch", python("faststream", "batch"), goal=3),
-    Peer("quix", "Quix Streams Postgres sink", python("quix"), goal=1.5),
-    Peer("faststream-one", "FastStream, one by one", python("faststream", "one"), few=True, goal=20),
-    Peer("faststream-one-acked", "FastStream, one by one, NACK_ON_ERROR", python("faststream", "one-acked"), few=True),
+    Peer("giftledger", "giftledger", OURS, giftledger.start, giftledger.prepare, dead_letters="dead-letter"),
+    Peer("debezium", "Debezium JDBC sink, UNNEST", STATE, debezium.start, goal=1.1, **CONNECT),
+    Peer("debezium-text", "Debezium, text", TEXT, debezium.start_text, create_text_table, goal=1, **CONNECT),
+    Peer("faststream-batch", "FastStream, batch", STATE, python("faststream", "batch"), goal=1.1),
+    Peer("faststream-text", "FastStream, text", TEXT, python("faststream", "text"), create_text_table, goal=1),
+    Peer("quix", "Quix Streams Postgres sink", STATE.replace("2,000", "20,000"), python("quix"), goal=1.35),
+    Peer("faststream-one", "FastStream, one by one", ONE, python("faststream", "one"), few=True, goal=7),
+    Peer("faststream-one-acked", "one by one, NACK_ON_ERROR", ONE, python("faststream", "one-acked"), few=True),
 )
 
 

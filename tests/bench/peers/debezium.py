@@ -6,7 +6,9 @@ record, and than a registry. Making the copy does not count against it.
 """
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from deploy.local.java import class_path
@@ -16,7 +18,7 @@ from tests.bench.peers.peer import Scene
 
 LOG = Path("deploy/local/log4j2.properties")
 MAX_RECORDS = "2000"
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "struct",
     "optional": False,
     "fields": [
@@ -30,25 +32,26 @@ SCHEMA = {
 }
 
 
-def start(scene: Scene) -> Process:
+TEXT_SCHEMA = {**SCHEMA, "fields": [*SCHEMA["fields"][:-1], {"field": "data", "type": "string", "optional": False}]}
+
+
+def start(scene: Scene, schema: dict[str, Any] = SCHEMA) -> Process:
     folder = scene.stack.folder / scene.name
     folder.mkdir(exist_ok=True)
-    worker = _write(folder / "worker.properties", _worker(scene, folder))
+    worker = _write(folder / "worker.properties", _worker(scene, folder, schema))
     connector = _write(folder / "connector.properties", _connector(scene))
     kafka = class_path(Path(__file__).with_name("pom.xml"))
     # Memory as Kafka's own connect-standalone.sh gives it.
     options = ["-Xms256m", "-Xmx2g", f"-Dlog4j2.configurationFile={LOG.absolute()}", f"-Djava.io.tmpdir={folder}"]
-    command: list[str | Path] = [
-        kafka.java,
-        *options,
-        "org.apache.kafka.connect.cli.ConnectStandalone",
-        worker,
-        connector,
-    ]
+    connect = "org.apache.kafka.connect.cli.ConnectStandalone"
+    command: list[str | Path] = [kafka.java, *options, connect, worker, connector]
     return scene.stack.run(scene.name, command, {"CLASSPATH": kafka.jars})
 
 
-def _worker(scene: Scene, folder: Path) -> dict[str, str]:
+start_text = partial(start, schema=TEXT_SCHEMA)
+
+
+def _worker(scene: Scene, folder: Path, schema: dict[str, Any]) -> dict[str, str]:
     return {
         "bootstrap.servers": scene.stack.kafka.bootstrap_servers,
         "listeners": f"http://127.0.0.1:{free_port()}",
@@ -56,7 +59,7 @@ def _worker(scene: Scene, folder: Path) -> dict[str, str]:
         "plugin.discovery": "service_load",
         "key.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
         "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-        "value.converter.schema.content": json.dumps(SCHEMA),
+        "value.converter.schema.content": json.dumps(schema),
         "consumer.max.poll.records": MAX_RECORDS,
         "consumer.auto.offset.reset": "earliest",
     }

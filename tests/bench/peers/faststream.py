@@ -3,6 +3,7 @@
 one         as the documentation shows it: a message, an upsert. Acknowledged when it is fetched, the default.
 one-acked   the same, acknowledged when it is done (NACK_ON_ERROR): an offset commit a message.
 batch       batch=True: up to 2,000 messages, one upsert of arrays, acknowledged when it is done.
+text        the same into a table whose document is text.
 """
 
 import logging
@@ -23,13 +24,12 @@ ON CONFLICT (certificate_id) DO UPDATE SET
     updated_at = excluded.updated_at, data = excluded.data
 """
 ONE = f"INSERT INTO certificate VALUES ($1, $2, $3, $4, $5::text::timestamptz, $6) {UPDATE}"  # noqa: S608 - of constants
-MANY = f"""
+MANY = """
 INSERT INTO certificate
-SELECT id, balance, price, status, updated_at::timestamptz, data::jsonb
+SELECT id, balance, price, status, updated_at::timestamptz, data::{document}
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
     AS new (id, balance, price, status, updated_at, data)
-{UPDATE}
-"""  # noqa: S608 - of constants
+"""
 MAX_RECORDS = 2000
 
 
@@ -46,17 +46,19 @@ async def main(mode: str) -> None:
 
 
 def _subscribe(broker: KafkaBroker, pool: "asyncpg.Pool[asyncpg.Record]", mode: str) -> None:
+    many = MANY.format(document="text" if mode == "text" else "jsonb") + UPDATE
+
     async def upsert(event: dict[str, Any]) -> None:
         await pool.execute(ONE, *row(event))
 
     async def upsert_all(events: list[dict[str, Any]]) -> None:
         newest: dict[str, Row] = {found.certificate_id: found for found in map(row, events)}
-        await pool.execute(MANY, *zip(*newest.values(), strict=True))
+        await pool.execute(many, *zip(*newest.values(), strict=True))
 
     options: dict[str, Any] = {"group_id": os.environ["GROUP"], "auto_offset_reset": "earliest"}
     if mode != "one":
         options["ack_policy"] = AckPolicy.NACK_ON_ERROR
-    if mode == "batch":
+    if mode in {"batch", "text"}:
         broker.subscriber(os.environ["TOPIC"], batch=True, max_records=MAX_RECORDS, **options)(upsert_all)
     else:
         broker.subscriber(os.environ["TOPIC"], **options)(upsert)

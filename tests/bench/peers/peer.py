@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -45,8 +46,11 @@ async def connect(scene: Scene) -> "asyncpg.Connection[asyncpg.Record]":
     return await asyncpg.connect(scene.database_url, server_settings={"search_path": "giftcert, public"})
 
 
-def create_table(scene: Scene) -> None:
-    scene.stack.postgres.execute(TABLE, database=scene.name)
+def create_table(scene: Scene, document: str = "jsonb") -> None:
+    scene.stack.postgres.execute(TABLE.format(document=document), database=scene.name)
+
+
+create_text_table = partial(create_table, document="text")
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,12 @@ class Peer:
 
     `reads_rows`: it needs the records as rows of the table, with types, so it gets a copy of the topic made of them.
     `few`: it is too slow for all of the events. `dead_letters`: the topic where it puts what it cannot apply.
-    `goal`: how many times as fast giftledger wants to be.
+    `goal`: how many times as fast giftledger wants to be. `says`: in one line, what it does.
     """
 
     name: str
     title: str
+    says: str
     start: Callable[[Scene], Process]
     prepare: Callable[[Scene], None] = create_table
     reads_rows: bool = False

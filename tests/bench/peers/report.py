@@ -61,11 +61,11 @@ def _versions(report: Report) -> str:
 
 def _rates(report: Report, peers: Sequence[Peer]) -> str:
     own = report.rates.get("giftledger", [])
-    lines = ["| | events/s, median | all rounds | giftledger ÷ it | goal |", "|---|---:|---|---:|---:|"]
+    lines = ["| | writes | events/s, median | all rounds | giftledger ÷ it | goal |", "|---|---|---:|---|---:|---:|"]
     for peer in peers:
         rounds = report.rates[peer.name]
         goal = f"≥ {peer.goal:g}" if peer.goal else ""
-        lines.append(f"| {peer.title} | {_compared(rounds, own)} | {goal} |")
+        lines.append(f"| {peer.title} | {peer.says} | {_compared(rounds, own)} | {goal} |")
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-# Room for the next balance on the same page, as giftledger's own table has.
+# Room for the next balance on the same page, as giftledger's own table has; `data` is jsonb, or text as giftledger's.
 TABLE = """
 CREATE TABLE certificate (
     certificate_id text PRIMARY KEY,
@@ -12,7 +12,7 @@ CREATE TABLE certificate (
     price bigint,
     status text,
     updated_at timestamptz,
-    data jsonb NOT NULL
+    data {document} NOT NULL
 ) WITH (fillfactor = 80)
 """
 

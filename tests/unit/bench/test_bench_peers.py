@@ -42,11 +42,11 @@ def test_a_rate_is_the_median_of_its_rounds_and_compared_with_giftledger() -> No
     def never(_: Scene) -> Process:
         raise NotImplementedError
 
-    peers = [Peer("giftledger", "giftledger", never), Peer("other", "Other", never, goal=3)]
+    peers = [Peer("giftledger", "giftledger", "facts", never), Peer("other", "Other", "rows", never, goal=3)]
     report = Report({}, 10, {"giftledger": [50.0, 300.0, 100.0], "other": [40.0, 10.0, 80.0]}, {}, {})
     assert markdown(report, peers).splitlines()[-2:] == [
-        "| giftledger | 100 | 50 300 100 | 1.00 |  |",
-        "| Other | 40 | 40 10 80 | 2.50 | ≥ 3 |",
+        "| giftledger | facts | 100 | 50 300 100 | 1.00 |  |",
+        "| Other | rows | 40 | 40 10 80 | 2.50 | ≥ 3 |",
     ]
 
 
