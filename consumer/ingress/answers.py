@@ -1,13 +1,15 @@
 """Answers: what a caller is told; every error is ``application/problem+json`` (RFC 9457)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 import msgspec
 import structlog
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumer.common import metrics
+from consumer.ingress.connection import ANSWER_AT_ONCE
 
 log = structlog.get_logger()
 
@@ -40,8 +42,16 @@ def unavailable(reason: str, detail: str) -> Refusal:
     return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, reason, detail, _RETRY)
 
 
-def accepted(attempt_id: str) -> Response:
-    return Response(msgspec.json.encode({"attemptId": attempt_id}), media_type="application/json")
+def accepted(attempt_id: str) -> ASGIApp:
+    """Answer that a webhook is durable: at once, where the server can."""
+    body = msgspec.json.encode({"attemptId": attempt_id})
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        at_once: Callable[[bytes], bool] | None = scope["state"].get(ANSWER_AT_ONCE)
+        if at_once is None or not at_once(body):
+            await Response(body, media_type="application/json")(scope, receive, send)
+
+    return answer
 
 
 def refused(refusal: Refusal) -> Response:

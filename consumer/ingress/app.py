@@ -11,7 +11,7 @@ from http import HTTPStatus
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from consumer.common import metrics
 from consumer.common.errors import TooLarge, Unavailable
@@ -57,6 +57,7 @@ class Ingress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        answer: ASGIApp
         try:
             answer = await self._answer(scope, receive)
         except Refusal as refusal:
@@ -73,7 +74,7 @@ class Ingress:
             answer = failed()
         await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
         path, method = scope["path"], scope["method"]
         head = read_head(scope)
         if path == "/health":

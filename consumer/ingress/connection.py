@@ -5,6 +5,7 @@ uvicorn answers every connection, however many there are, and waits for ever for
 
 import asyncio
 import resource
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -17,6 +18,10 @@ from consumer.ingress.endings import TOO_MANY
 LINGER_SECONDS = 2.0
 # Files and connections that are not the clients'.
 OTHER_FILES = 100
+
+# In the state of a request's scope: what answers 200 with a body of JSON, head and body at once.
+ANSWER_AT_ONCE = "answer at once"
+_OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n%s"
 
 
 def most_connections(wanted: int) -> int:
@@ -83,7 +88,27 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
+        cycle.scope["state"][ANSWER_AT_ONCE] = partial(self._answer_at_once, cycle)
         super()._start_asgi_task(cycle, app)
+
+    def _answer_at_once(self, cycle: RequestResponseCycle, body: bytes) -> bool:
+        """Answer a request, unless it has to wait or nobody is there any more; tell whether it did.
+
+        What uvicorn does for an answer in general (a header at a time, each checked; head and body in two writes) took
+        a twentieth of a webhook's time.
+        """
+        if cycle.disconnected or cycle.response_started or self.flow.write_paused:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        headers = [b"%b: %b\r\n" % header for header in cycle.default_headers]
+        if not cycle.keep_alive:
+            headers.append(b"connection: close\r\n")
+        self.transport.write(_OK % (len(body), b"".join(headers), body))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     @property
     def _is_answering(self) -> bool:
