@@ -44,7 +44,7 @@ def main() -> int:
         help=f"of the workers, some of {names}, separated by commas",
     )
     parser.add_argument("--what", choices=["rates", "cases", "ingress", "all"], default="all")
-    parser.add_argument("--events", type=int, default=400_000, help="of the rates (default 400,000)")
+    parser.add_argument("--events", type=int, default=200_000, help="of the rates (default 200,000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which each rate is the median (default 3)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     given = parser.parse_args()
