@@ -14,6 +14,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from consumer.books.exceptions import Severity
+from consumer.common.bounds import running
 from consumer.common.errors import THE_WAY_THERE, Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.committed import committed_offsets
@@ -54,11 +55,21 @@ async def watch_unfinished(
         if not is_mine():
             letters = OpenLetters(settings)
             continue
-        try:
-            async with asyncio.timeout(LOOK_TIMEOUT_SECONDS):
-                await look(settings, pool, letters)
-        except (Fatal, KafkaError, asyncpg.PostgresError, *THE_WAY_THERE) as error:
-            log.warning("topics not looked at", error=type(error).__name__)
+        # In a task of its own: a consumer that stops may leak CancelledError, which must not end the worker.
+        async with running(look(settings, pool, letters)) as (looking,):
+            await asyncio.wait({looking}, timeout=LOOK_TIMEOUT_SECONDS)
+            if reason := _failure(looking):
+                log.warning("topics not looked at", error=reason)
+
+
+def _failure(looking: "asyncio.Task[None]") -> str | None:
+    """Say why a look came to nothing. Raises what is no matter of the way there."""
+    if not looking.done() or looking.cancelled():
+        return "not done in time" if not looking.done() else "cancelled"
+    error = looking.exception()
+    if error is not None and not isinstance(error, (Fatal, KafkaError, asyncpg.PostgresError, *THE_WAY_THERE)):
+        raise error
+    return type(error).__name__ if error else None
 
 
 async def look(settings: Settings, pool: Pool, letters: "OpenLetters") -> None:

@@ -1,5 +1,6 @@
 """What is in the topics and not in the books shows in data quality, until it is."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -128,6 +129,30 @@ async def test_a_record_that_waits_for_more_than_a_minute_is_noted_until_it_is_a
         await until(lambda: _applied(connections, 2), "the payment")
     await look(settings, connections, letters)
     assert await noted(connections) == []
+
+
+@pytest.mark.parametrize("failure", [asyncio.CancelledError, TimeoutError, ConnectionError])
+async def test_a_look_that_fails_or_is_cancelled_ends_no_worker(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
+) -> None:
+    looks = 0
+
+    async def failing(*_: object) -> None:
+        nonlocal looks
+        looks += 1
+        raise failure
+
+    monkeypatch.setattr("consumer.worker.unfinished.look", failing)
+    watching = asyncio.create_task(watch_unfinished(settings, connections, lambda: True, interval=0.001))
+
+    await until(lambda: _counted(lambda: looks > 2 or watching.done()), "a third look")
+
+    assert not watching.done()
+    watching.cancel()
+
+
+async def _counted(condition: Callable[[], bool]) -> bool:
+    return condition()
 
 
 async def test_one_worker_looks_by_itself(
