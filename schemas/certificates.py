@@ -5,12 +5,13 @@ they came and cannot make an event fail.
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 
 from msgspec import Raw, Struct, field
+from msgspec.structs import astuple
 
 from schemas.envelope import Dates, Message
-from schemas.events import KIND_NAMES, Event, Family, Kind
+from schemas.events import KIND_NAMES, KINDS, Family, Kind, OrderKey
 from schemas.fields import (
     Blank,
     BzDate,
@@ -81,6 +82,44 @@ class CertificateMessage(Message):
 
     data: Certificate
 
+    def said(self, order: OrderKey, received_at: datetime, doubts: tuple[str, ...], data: str) -> "Fact":
+        """Give what the event says. An empty text is not given; 0 is an amount."""
+        certificate = self.data
+        station = certificate.shift_location or _NO_STATION
+        display = certificate.display_currency or None
+        _, occurred_at, emitted_at, kind, paid, event_id = order
+        return Fact(
+            certificate.id,
+            self.livemode,
+            event_id,
+            occurred_at,
+            emitted_at,
+            KIND_NAMES[kind],
+            certificate.balance,
+            given(certificate.price),
+            given(certificate.total),
+            None if paid < 0 else paid,
+            certificate.deleted or False,
+            certificate.status or None,
+            certificate.transaction_id or certificate.trx_id or None,
+            certificate.agency_id or None,
+            station.station_id or None,
+            station.name or None,
+            received_at,
+            certificate.account_id or None,
+            certificate.cert_def_id or None,
+            certificate.user_id or None,
+            certificate.shift_id or None,
+            station.time_zone or None,
+            currency_code(station.primary_currency_code),
+            display.base_isocode if display else None,
+            list(doubts) or None,
+            plausible(certificate.created_at, emitted_at),
+            certificate.customer_number or None,
+            certificate.agency_name or None,
+            data,
+        )
+
     @property
     def dates(self) -> Dates:
         return instant_of(self.data.updated_at), instant_of(self.data.created_at)
@@ -112,15 +151,15 @@ class CertificateUpdated(CertificateMessage, tag="giftcertificate.updated", gc=F
     kind = Kind.UPDATED
 
 
-class Fact(NamedTuple):
-    """What one event says of a certificate, as ``certificate_history`` keeps it; amounts in 1/100000."""
+class Fact(Struct, frozen=True, gc=False):
+    """What one event says of its certificate; amounts in 1/100000."""
 
     certificate_id: str
     livemode: bool
+    # What history and current state keep.
     event_id: str
     occurred_at: datetime
     emitted_at: datetime
-    received_at: datetime
     kind: str
     balance: int
     price: int | None
@@ -129,80 +168,53 @@ class Fact(NamedTuple):
     deleted: bool
     status: str | None
     transaction_id: str | None
+    agency_id: str | None
+    station_id: str | None
+    station_name: str | None
+    # What only the history keeps.
+    received_at: datetime
     account_id: str | None
     definition_id: str | None
     user_id: str | None
-    agency_id: str | None
     shift_id: str | None
-    station_id: str | None
-    station_name: str | None
     station_time_zone: str | None
     station_currency_code: str | None
     display_currency_code: str | None
     doubts: list[str] | None
+    # What only the current state keeps (and of its purchase the agency's name), and the data as they came.
+    created_at: datetime | None = None
+    customer_number: str | None = None
+    agency_name: str | None = None
+    data: str | None = None
 
     @property
     def is_created(self) -> bool:
-        return self.kind == KIND_NAMES[Kind.CREATED]
+        return self.kind == _CREATED
 
-    def place(self) -> tuple[bool, datetime, datetime, str, int, str]:
-        """Give the event's place among those of its certificate: that of its ``OrderKey``."""
+    def place(self) -> tuple[bool, datetime, datetime, Kind, int, str]:
+        """Give the event's place among those of its certificate: the same values as its ``OrderKey``."""
         paid = -1 if self.transactions_paid is None else self.transactions_paid
-        # Of the kinds that come second there is only one.
-        return not self.is_created, self.occurred_at, self.emitted_at, self.kind, paid, self.event_id
+        return self.kind != _CREATED, self.occurred_at, self.emitted_at, KINDS[self.kind], paid, self.event_id
+
+    def history(self) -> tuple[Any, ...]:
+        """Give the values of ``HISTORY``."""
+        return astuple(self)[_HISTORY]
+
+    def state(self) -> tuple[Any, ...]:
+        """Give the values of ``STATE``."""
+        return astuple(self)[_STATE]
+
+    def description(self) -> tuple[Any, ...]:
+        """Give the values of ``DESCRIPTION``."""
+        return self.created_at, self.customer_number, self.agency_name
 
 
-class Description(NamedTuple):
-    """What only the current state keeps of an event, and its purchase (the agency's name)."""
-
-    created_at: datetime | None
-    customer_number: str | None
-    agency_name: str | None
-
-
-def fact_of(event: Event) -> Fact:
-    """Give what an event says of its certificate."""
-    certificate: Certificate = event.snapshot
-    station = given(certificate.shift_location) or _NO_STATION
-    display = given(certificate.display_currency)
-    order = event.order
-    return Fact(
-        event.entity.id,
-        event.entity.livemode,
-        order.event_id,
-        order.occurred_at,
-        order.emitted_at,
-        event.received_at,
-        KIND_NAMES[order.kind],
-        certificate.balance,
-        given(certificate.price),
-        given(certificate.total),
-        None if order.transactions_paid < 0 else order.transactions_paid,
-        given(certificate.deleted) or False,
-        given(certificate.status),
-        given(certificate.transaction_id) or given(certificate.trx_id),
-        given(certificate.account_id),
-        given(certificate.cert_def_id),
-        given(certificate.user_id),
-        given(certificate.agency_id),
-        given(certificate.shift_id),
-        given(station.station_id),
-        given(station.name),
-        given(station.time_zone),
-        currency_code(station.primary_currency_code),
-        display.base_isocode if display else None,
-        list(event.doubts) or None,
-    )
-
-
-def description_of(event: Event) -> Description:
-    """Give what only the current state keeps of an event."""
-    certificate: Certificate = event.snapshot
-    return Description(
-        plausible(certificate.created_at, event.order.emitted_at),
-        given(certificate.customer_number),
-        given(certificate.agency_name),
-    )
+_CREATED = KIND_NAMES[Kind.CREATED]
+_FIELDS = Fact.__struct_fields__
+_HISTORY = slice(_FIELDS.index("created_at"))
+_STATE = slice(_FIELDS.index("event_id"), _FIELDS.index("received_at"))
+# The columns of certificate_history and of certificate that hold an event's fields.
+HISTORY, STATE, DESCRIPTION = _FIELDS[_HISTORY], _FIELDS[_STATE], ("created_at", "customer_number", "agency_name")
 
 
 CERTIFICATES = Family(name="certificate", topic="certificates", is_created_once=True)

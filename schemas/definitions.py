@@ -86,10 +86,6 @@ class DefinitionDeleted(Message, tag="giftcertificates.deleted", gc=False):
     kind = Kind.DELETED
 
     @property
-    def snapshot(self) -> None:
-        return None
-
-    @property
     def deleted_at(self) -> datetime:
         return self.order.occurred_at
 

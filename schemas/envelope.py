@@ -1,12 +1,12 @@
 """The envelope around every webhook: as the ingress peeks at it, and as the base of the typed messages."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
 from schemas.events import Kind, OrderKey
-from schemas.fields import EARLIEST, MAX_IDENTIFIER, Identifier, instant_from_epoch, is_plausible
+from schemas.fields import MAX_IDENTIFIER, Identifier, instant_from_epoch, is_plausible
 
 
 class Envelope(Struct, rename="camel", gc=False):
@@ -23,12 +23,6 @@ class Envelope(Struct, rename="camel", gc=False):
         instant_from_epoch(self.created)
 
 
-class EnvelopeData(Struct):
-    """The envelope's ``data`` as it came."""
-
-    data: Raw
-
-
 # What ``data`` says of when it was updated and created; None where it does not.
 Dates: TypeAlias = tuple[datetime | None, datetime | None]
 
@@ -43,10 +37,6 @@ class Message(Struct, tag_field="event", rename="camel"):
 
     kind: ClassVar[Kind]
 
-    def __post_init__(self) -> None:
-        if instant_from_epoch(self.created) < EARLIEST:
-            raise ValueError("`created` is before the year 2000")
-
     @property
     def dates(self) -> Dates:
         """The dates that ``data`` gives, as far as it does."""
@@ -56,6 +46,15 @@ class Message(Struct, tag_field="event", rename="camel"):
     def transactions_paid(self) -> int:
         """How many transactions the entity has paid by then; -1 where they are not listed."""
         return -1
+
+    @property
+    def snapshot(self) -> Any:
+        """What describes the entity; None where nothing does (a delete)."""
+        return None
+
+    def said(self, order: OrderKey, received_at: datetime, doubts: tuple[str, ...], data: str) -> Any:  # noqa: ARG002
+        """Give what the event says of its entity, as its family keeps it: what describes it."""
+        return self.snapshot
 
     @property
     def order(self) -> OrderKey:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ class Kind(IntEnum):
 
 # As the database spells them.
 KIND_NAMES = tuple(kind.name.lower() for kind in Kind)
+KINDS = dict(zip(KIND_NAMES, Kind, strict=True))
 
 
 class OrderKey(NamedTuple):
@@ -62,9 +64,11 @@ class Event(Struct, frozen=True, gc=False):
 
     name: str
     attempt_id: str
+    # What the ledger knows the attempt by: see ``attempt_key``.
+    attempt_key: bytes
     entity: Entity
     order: OrderKey
-    # The description after the event, None where the event carries none (a delete).
+    # What the event says of its entity (a Fact, a Definition), None where nothing describes it (a delete).
     snapshot: Any
     # When the entity was deleted for good, None where the event does not say so.
     deleted_at: datetime | None
@@ -76,6 +80,14 @@ class Event(Struct, frozen=True, gc=False):
     topic: str
     partition: int
     offset: int
+
+
+_KEY_BYTES = 16
+
+
+def attempt_key(attempt_id: str, *, livemode: bool) -> bytes:
+    """Give the key of an attempt: any string the sender makes, in a small index. Migrations make the same in SQL."""
+    return sha256((b"t" if livemode else b"f") + attempt_id.encode()).digest()[:_KEY_BYTES]
 
 
 class Head(NamedTuple):
@@ -108,8 +120,8 @@ class Brought(NamedTuple):
 class Known(Struct, frozen=True):
     """What the database holds already of a batch."""
 
-    # By attempt id and livemode.
-    attempts: dict[tuple[str, bool], Brought] = {}
+    # By the attempt's key.
+    attempts: dict[bytes, Brought] = {}
     # With the earliest arrival of the event, where that is kept.
     events: dict[tuple[Entity, str], datetime | None] = {}
     heads: dict[Entity, Head] = {}

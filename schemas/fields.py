@@ -71,7 +71,6 @@ def instant_from_epoch(timestamp: float) -> datetime:
         raise ValueError("`created` is not a time between the years 1 and 9999") from None
 
 
-@lru_cache(maxsize=8192)
 def instant_from_text(text: str) -> datetime:
     """Read an ISO 8601 instant, in small letters too (RFC 3339), in UTC unless it says otherwise. Raises ValueError."""
     try:
@@ -86,8 +85,6 @@ _NO_DATE = {"", "0", "0.0"}
 _MILLISECONDS = re.compile("[0-9]{11,16}")
 
 
-# A date is read when it is validated, when its event is ordered, and when it becomes a row: hence the cache.
-@lru_cache(maxsize=8192)
 def _instant(text: str) -> datetime | None:
     text = text.strip()
     if text in _NO_DATE:
@@ -102,16 +99,16 @@ class BzDate(Struct, gc=False):
     time since 1970, as in the envelope's ``created``.
     """
 
+    # As sent; once it is read, the instant, or None for the null date.
     value: str | int | float | None = None
 
     def __post_init__(self) -> None:
-        self.instant()
+        sent = self.value
+        self.value = (_instant(sent) if isinstance(sent, str) else instant_from_epoch(sent)) if sent else None  # type: ignore[assignment]
 
     def instant(self) -> datetime | None:
-        """Give the instant, or None for the null date. Raises ValueError for anything else."""
-        if not self.value:
-            return None
-        return _instant(self.value) if isinstance(self.value, str) else instant_from_epoch(self.value)
+        """Give the instant, or None for the null date."""
+        return self.value  # type: ignore[return-value]
 
 
 def instant_of(date: BzDate | Blank) -> datetime | None:

@@ -4,7 +4,7 @@ Singular and plural names are different things (a certificate, a definition): na
 """
 
 import re
-from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
+from typing import Any, TypeAlias, get_args, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -17,9 +17,9 @@ from schemas.definitions import (
     DefinitionUpdated,
     DeletedDefinition,
 )
-from schemas.envelope import Envelope, EnvelopeData
+from schemas.envelope import Envelope
 from schemas.events import Family
-from schemas.fields import Identifier
+from schemas.fields import EARLIEST, Identifier, instant_from_epoch
 from schemas.lenient import integer, read_data
 from schemas.text import may_be_altered, storable
 
@@ -37,9 +37,23 @@ FAMILY_OF: dict[str, Family] = {
     "giftcertificates.deleted": DEFINITIONS,
 }
 
-_MESSAGES: dict[str, Any] = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyMessage)}
-_KNOWN = {kind: (name, FAMILY_OF[name]) for name, kind in _MESSAGES.items()}
-_DATA = {kind: get_type_hints(kind)["data"] for kind in _KNOWN}
+
+class _Kind(Struct, frozen=True):
+    """How the message of an event is read: its type, its family, and the type of its ``data``."""
+
+    message: Any
+    family: Family
+    data: Any
+    decoder: msgspec.json.Decoder[Any]
+
+
+def _kind_of(name: str, message: Any) -> _Kind:
+    data = get_type_hints(message)["data"]
+    return _Kind(message, FAMILY_OF[name], data, msgspec.json.Decoder(data))
+
+
+_MESSAGES = {str(message.__struct_config__.tag): message for message in get_args(AnyMessage)}
+_KINDS = {name: _kind_of(name, message) for name, message in _MESSAGES.items()}
 
 # Topics without a family: authentic webhooks of any other event, and what a worker could not apply.
 UNROUTED = "unrouted"
@@ -48,9 +62,6 @@ DEAD_LETTER = "dead-letter"
 BALANCES = "balances"
 BALANCES_TEST = "balances.test"
 TOPICS = (*(family.topic for family in FAMILIES), UNROUTED, DEAD_LETTER, BALANCES, BALANCES_TEST)
-
-
-T = TypeVar("T")
 
 
 class Malformed(Exception):
@@ -90,8 +101,6 @@ _envelope = msgspec.json.Decoder(Envelope)
 _loose_envelope = msgspec.json.Decoder(_LooseEnvelope)
 _key = msgspec.json.Decoder(_KeyOf)
 _key_of_deleted = msgspec.json.Decoder(_KeyOfDeleted)
-_message: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
-_data = msgspec.json.Decoder(EnvelopeData)
 
 
 class Reading(Struct, frozen=True, gc=False):
@@ -124,34 +133,30 @@ def is_almost_ours(event: str) -> bool:
 
 
 def read(body: bytes) -> Reading:
-    """Decode a message. Raises Malformed."""
+    """Decode a message: its envelope, and ``data`` as the event's name says. Raises Malformed."""
     try:
         text = storable(body)
-        message, doubts = _read_typed(text)
-        name, family = _KNOWN[type(message)]
-        return Reading(message, name, family, bytes(_data.decode(text).data).decode(), doubts)
+        envelope = _read_envelope(text)
+        kind = _KINDS.get(envelope.event)
+        if kind is None:
+            raise Malformed("No event of this name is known - at `$.event`")
+        if instant_from_epoch(envelope.created) < EARLIEST:
+            raise Malformed("`created` is before the year 2000")
+        data, doubts = _read_data(text, envelope.data, kind)
+        message = kind.message(envelope.id, envelope.attempt_id, envelope.livemode, envelope.created, data)
+        return Reading(message, envelope.event, kind.family, str(envelope.data, "utf-8"), doubts)
     except _UNREADABLE as error:
         raise _malformed(error) from None
 
 
-def _read_typed(text: str | bytes) -> tuple[AnyMessage, tuple[str, ...]]:
+def _read_data(text: str | bytes, sent: Raw, kind: _Kind) -> tuple[Any, tuple[str, ...]]:
+    """Read ``data`` and the doubts about it: strictly, which is fast and right for nearly all, else leniently."""
     try:
         if not may_be_altered(text):
-            return _message.decode(text), ()
+            return kind.decoder.decode(sent), ()
     except msgspec.ValidationError:
         pass
-    return _read_leniently(text)
-
-
-def _read_leniently(text: str | bytes) -> tuple[AnyMessage, tuple[str, ...]]:
-    """Read a message whose values are not all what the sender documents; see ``schemas.lenient``."""
-    envelope = _read_envelope(text)
-    kind = _MESSAGES.get(envelope.event)
-    if kind is None:
-        raise Malformed("No event of this name is known - at `$.event`")
-    data, doubts = read_data(text, _DATA[kind])
-    message = _made(kind, envelope.id, envelope.attempt_id, envelope.livemode, envelope.created, data)
-    return message, doubts
+    return read_data(text, kind.data)
 
 
 def _read_envelope(text: str | bytes) -> Envelope:
@@ -160,13 +165,8 @@ def _read_envelope(text: str | bytes) -> Envelope:
     except msgspec.ValidationError:
         loose = _loose_envelope.decode(text)
     created = integer(loose.created, "$.created")
-    return _made(Envelope, loose.id, loose.attempt_id, loose.livemode, created, loose.event, loose.data)
-
-
-def _made(kind: type[T], *values: object) -> T:
-    """Make a struct; msgspec checks its values only where it decodes them. Raises Malformed."""
     try:
-        return kind(*values)
+        return Envelope(loose.id, loose.attempt_id, loose.livemode, created, loose.event, loose.data)
     except ValueError as error:
         raise Malformed(str(error)) from None
 

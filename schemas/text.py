@@ -36,7 +36,10 @@ def storable(body: bytes) -> str | bytes:
 
 def may_be_altered(text: str | bytes) -> bool:
     """Tell whether a text that ``storable`` gave may not say everywhere what was sent."""
-    return _ENCODED in text if isinstance(text, bytes) else ALTERED in text or _ESCAPED in text.lower()
+    if isinstance(text, bytes):
+        # To look for one byte is much faster than for three, and almost no body has it.
+        return _ENCODED[:1] in text and _ENCODED in text
+    return ALTERED in text or _ESCAPED in text.lower()
 
 
 def _depth(body: bytes) -> int:

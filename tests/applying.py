@@ -8,7 +8,7 @@ from consumer.common.errors import Raced, Verdict, database_verdict
 from consumer.postgres.database import Connection, Pool
 from consumer.worker.apply import apply, look_up, write
 from consumer.worker.fold import fold
-from schemas.certificates import Fact
+from schemas.certificates import HISTORY
 from schemas.events import Event, Outcome
 
 APPLIED, STALE, RESEND, DUPLICATE = Outcome
@@ -18,7 +18,7 @@ APPLIED, STALE, RESEND, DUPLICATE = Outcome
 CONVERGING = {
     "certificate": ("*", "certificate_id, livemode"),
     "certificate_document": ("*", "certificate_id, livemode"),
-    "certificate_history": (", ".join(Fact._fields), "certificate_id, livemode, event_id"),
+    "certificate_history": (", ".join(HISTORY), "certificate_id, livemode, event_id"),
     "definition": ("*", "definition_id, livemode"),
 }
 

@@ -11,41 +11,55 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from consumer.books import certificate
 from consumer.books.certificate import Book
-from consumer.books.exceptions import Finding, judge, judge_event
-from consumer.books.journal import Entry, Key, Present, append, correct, read_lines, read_present
+from consumer.books.exceptions import Finding, again, judge, judge_event
+from consumer.books.journal import COLUMNS, Entry, Key, Present, correct, read_lines, read_present, row_of
 from consumer.books.lines import Line, Standing, in_order, moving, step, walk
 from consumer.books.marks import mark
 from consumer.books.terms import Terms, definition_of, purchase_of, terms_of
 from consumer.common.errors import Raced
-from consumer.postgres.database import Connection, statement
+from consumer.postgres.database import SCHEMA, Connection, statement
 from consumer.postgres.figure_settings import FigureSettings
-from schemas.certificates import Fact, description_of
-from schemas.events import Event
+from schemas.certificates import Fact
+
+Row = tuple[Any, ...]
+# From so many rows on COPY is faster, though it is two round trips of its own; fewer go with all else in one statement.
+COPIED_FROM = 100
 
 
-class Arrived(NamedTuple):
-    """The new events of a certificate, and what the database has of it. ``book`` is None where it is new."""
+def are_many(rows: Sequence[Row]) -> bool:
+    """Tell whether rows are copied."""
+    return len(rows) >= COPIED_FROM
+
+
+class Arrived(Struct, frozen=True, gc=False):
+    """The new events of a certificate in their order, and what the database has of it; no book where it is new."""
 
     key: Key
     book: Book | None
     facts: list[Fact]
-    # By their ids; ``state`` is that of the event that becomes the current state.
-    events: Mapping[str, Event]
-    state: str | None
+    # The one that becomes the current state, if one of them does.
+    state: Fact | None
 
 
-class Booked(NamedTuple):
-    """What a booking writes of one certificate."""
+class Booked(Struct, frozen=True, gc=False):
+    """What a booking writes of one certificate; no row where only lines are taken back."""
 
     key: Key
-    # None where only lines are taken back.
-    row: tuple[Any, ...] | None
     entries: list[Entry]
     found: list[Finding]
     # Exceptions that stood and no longer hold.
-    healed: list[Finding]
+    healed: list[Finding] = []
+    # A whole row, or that of a certificate that only went on: see ``certificate``.
+    row: Row | None = None
+    next_state: Row | None = None
+
+    @property
+    def is_written(self) -> bool:
+        return self.row is not None or self.next_state is not None
 
 
 class Past(NamedTuple):
@@ -56,40 +70,61 @@ class Past(NamedTuple):
     found: Mapping[Key, list[Finding]]
 
 
-NOTHING_PAST = Past({}, {}, {})
-
-
 async def book(connection: Connection, arrived: Sequence[Arrived], *, facts_only: bool) -> tuple[Present, list[Booked]]:
     """Work out what the events of a batch come to. With ``facts_only`` (a shadow) nothing stands in the books.
 
     Reads after the certificates' rows were read: whoever changes what is read here moves the version of such a row.
     """
-    past_keys = [one.key for one in arrived if one.book is not None and not _is_next(one.book, one.facts)]
+    past_keys = [one.key for one in arrived if one.book is not None and not _is_next(one.book, one)]
     past = await read_past(connection, past_keys, facts_only=facts_only)
-    histories = {
-        one.key: in_order([*past.facts.get(one.key, ()), *one.facts])
-        for one in arrived
-        if one.book is None or one.key in past.facts
-    }
-    present = await read_present(connection, filter(None, map(definition_of, histories.values())))
+    histories = {one.key: in_order([*past.facts[one.key], *one.facts]) for one in arrived if one.key in past.facts}
+    told = [*histories.values(), *(one.facts for one in arrived if one.book is None)]
+    present = await read_present(connection, filter(None, map(definition_of, told)))
     return present, [
-        _append(one, one.book, present)
-        if one.book is not None and one.key not in histories
-        else restate(one, histories[one.key], past, present)
+        restate(one, histories[one.key], past, present)
+        if one.key in histories
+        else begin(one, present)
+        if one.book is None
+        else _go_on(one, one.book, present)
         for one in arrived
     ]
 
 
 async def write_booked(
-    connection: Connection, present: Present, booked: Sequence[Booked], *, facts_only: bool = False
+    connection: Connection,
+    present: Present,
+    booked: Sequence[Booked],
+    *,
+    history: Sequence[Row] = (),
+    settled: Sequence[Row] = (),
+    facts_only: bool = False,
 ) -> None:
-    """Write certificates, lines and exceptions. Raises Raced where a certificate is no longer what was read."""
-    await _merge(connection, [one.row for one in booked if one.row is not None])
+    """Write certificates, lines and exceptions, with what else the transaction has of the statement's rows.
+
+    Raises Raced where a certificate is no longer what was read.
+    """
+    lines = [] if facts_only else [row_of(present, one.key, entry) for one in booked for entry in one.entries]
+    await _write(connection, booked, history, () if are_many(lines) else lines, settled)
+    if are_many(lines):
+        await connection.copy_records_to_table("journal", schema_name=SCHEMA, columns=COLUMNS, records=lines)
     if not facts_only:
-        # Behind the merge, which locks their rows.
-        await publish_later(connection, [one.key for one in booked if one.row is not None], present.booked_at)
-        await append(connection, present, [(one.key, one.entries) for one in booked])
+        # Behind what locks their rows.
+        await publish_later(connection, [one.key for one in booked if one.is_written], present.booked_at)
         await mark(connection, [(one.key, one.found, one.healed) for one in booked], present.booked_at)
+
+
+async def _write(connection: Connection, booked: Sequence[Booked], *others: Sequence[Row]) -> None:
+    # In one order, so that two workers that write the same rows do not deadlock.
+    whole = sorted([one.row for one in booked if one.row is not None], key=_key)
+    next_states = sorted([one.next_state for one in booked if one.next_state is not None], key=_key)
+    rows = await connection.fetch(statement("certificate/write"), whole, next_states, *others)
+    _, went_on, changed = rows[0]
+    if went_on + changed != sum(row[certificate.SEEN] is not None for row in whole) + len(next_states):
+        raise Raced("another worker booked a certificate of this batch meanwhile")
+
+
+def _key(row: Row) -> Key:
+    return row[0], row[1]
 
 
 def corrections(booked: Iterable[Booked]) -> int:
@@ -102,15 +137,6 @@ async def publish_later(connection: Connection, keys: Sequence[Key], changed_at:
     if keys:
         columns = [certificate_id for certificate_id, _ in keys], [livemode for _, livemode in keys]
         await connection.execute(statement("balances/changed"), *columns, changed_at)
-
-
-async def _merge(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    if not rows:
-        return
-    await connection.copy_records_to_table("incoming_certificate", columns=certificate.COLUMNS, records=rows)
-    updated = await connection.fetchval(statement("certificate/merge"))
-    if updated != sum(row[certificate.SEEN] is not None for row in rows):
-        raise Raced("another worker booked a certificate of this batch meanwhile")
 
 
 async def read_past(connection: Connection, keys: Sequence[Key], *, facts_only: bool = False) -> Past:
@@ -131,40 +157,56 @@ async def read_past(connection: Connection, keys: Sequence[Key], *, facts_only: 
     return Past(facts, await read_lines(connection, keys), found)
 
 
-def _is_next(book: Book, facts: Sequence[Fact]) -> bool:
+def _is_next(book: Book, one: Arrived) -> bool:
     """Tell whether all events come after what stands, and leave what it is booked under as it is."""
-    return all(not fact.is_created and fact.place() > book.newest and book.terms.fit(fact) for fact in facts)
+    return (
+        one.facts[0].place() > book.newest
+        and not one.facts[0].is_created  # nor any after it
+        and all(map(book.terms.fit, one.facts))
+    )
 
 
-def _append(one: Arrived, book: Book, present: Present) -> Booked:
+def _go_on(one: Arrived, book: Book, present: Present) -> Booked:
     """Add the newest events to what stands."""
-    settings, standing = present.settings, book.standing
+    standing, entries, found = _go_through(book.standing, one.facts, book.terms, present.settings)
+    moved = certificate.moved(standing, book.terms, book.events + len(one.facts))
+    row = certificate.next_state(book, one.facts[-1], moved, present.settings)
+    return Booked(one.key, entries, found, next_state=row)
+
+
+def begin(one: Arrived, present: Present) -> Booked:
+    """Book a certificate that is new."""
+    facts, settings = one.facts, present.settings
+    terms = terms_of(facts, present.definitions[one.key[1]], settings)
+    standing, entries, found = _go_through(None, moving(facts), terms, settings)
+    found += again(facts, terms)
+    return Booked(one.key, entries, found, row=_row(one, facts, terms, standing, settings))
+
+
+def _go_through(
+    standing: Standing | None, facts: Sequence[Fact], terms: Terms, settings: FigureSettings
+) -> tuple[Standing, list[Entry], list[Finding]]:
+    """Go through events that move a balance, beginning with what stands; give what stands then."""
     entries: list[Entry] = []
     found: list[Finding] = []
-    for fact in in_order(one.facts):
-        before, (standing, made) = standing, step(standing, fact, book.terms, settings)
+    for fact in facts:
+        before, (standing, made) = standing, step(standing, fact, terms, settings)
         entries += [Entry(line, 1, fact.event_id) for line in made]
-        found += judge_event(before, fact, standing, book.terms)
-    books = certificate.books_of(book.terms, standing, book.first_seen, book.began_at, book.events + len(one.facts))
-    return Booked(one.key, _row(one, books, None, settings), entries, found, [])
+        found += judge_event(before, fact, standing, terms)
+    return standing, entries, found  # type: ignore[return-value] # there is an event
 
 
 def restate(one: Arrived, history: Sequence[Fact], past: Past, present: Present) -> Booked:
     """Work out all that should stand, and book what differs."""
-    settings = present.settings
     terms, standing, should = stand(history, one.key, present)
-    purchase = purchase_of(history)
-    first_seen = None if purchase else history[0].balance
-    books = certificate.books_of(terms, standing, first_seen, history[0].occurred_at, len(history))
-    new = in_order(one.facts)
     places = {fact.event_id: fact.place() for fact in history}
     entries = [
-        Entry(line, entry, _cause(places.get(line.event_id), new))
+        Entry(line, entry, _cause(places.get(line.event_id), one.facts))
         for line, entry in correct(past.lines.get(one.key, Counter()), should)
     ]
-    found = judge(history, terms, settings)
-    known = past.found.get(one.key, [])
-    return Booked(one.key, _row(one, books, purchase, settings), entries, *changes(known, found))
+    found = judge(history, terms, present.settings)
+    row = _row(one, history, terms, standing, present.settings)
+    return Booked(one.key, entries, *changes(past.found.get(one.key, []), found), row)
 
 
 def stand(history: Sequence[Fact], key: Key, present: Present) -> tuple[Terms, Standing, list[Line]]:
@@ -189,19 +231,17 @@ def changes(known: Iterable[Finding], found: Iterable[Finding]) -> tuple[list[Fi
     return list(after - before), list(before - after)
 
 
-def _row(one: Arrived, books: tuple[Any, ...], purchase: Fact | None, settings: FigureSettings) -> tuple[Any, ...]:
+def _row(
+    one: Arrived, history: Sequence[Fact], terms: Terms, standing: Standing, settings: FigureSettings
+) -> tuple[Any, ...]:
     """Give the certificate's row: of newest event and purchase only what this batch brings."""
-    newest = one.events[one.state] if one.state else None
-    brought = one.events.get(purchase.event_id) if purchase else None
+    purchase, first = purchase_of(history), history[0]
+    is_brought = any(fact is purchase for fact in one.facts)
     return certificate.row_of(
         one.key,
-        books,
-        certificate.state_of(_fact(one, newest), description_of(newest), settings) if newest else None,
-        certificate.purchase_columns(purchase, description_of(brought).agency_name, settings) if brought else None,
-        data=newest.data if newest else None,
+        certificate.books_of(terms, standing, None if purchase else first.balance, first.occurred_at, len(history)),
+        certificate.state_of(one.state, settings) if one.state else None,
+        certificate.purchase_columns(purchase, settings) if purchase and is_brought else None,
+        data=one.state.data if one.state else None,
         seen=one.book.seen if one.book else None,
     )
-
-
-def _fact(one: Arrived, event: Event) -> Fact:
-    return next(fact for fact in one.facts if fact.event_id == event.order.event_id)

@@ -2,106 +2,74 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
+from msgspec import Struct
+from msgspec.structs import replace
 
 from consumer.books.days import local_day
 from consumer.books.lines import Standing
 from consumer.books.terms import Terms, consideration, zone_of
 from consumer.postgres.figure_settings import FigureSettings
-from schemas.certificates import Description, Fact
-from schemas.events import KIND_NAMES, Kind, OrderKey
+from schemas.certificates import DESCRIPTION, Fact
+from schemas.certificates import STATE as SAID
+from schemas.events import KIND_NAMES, KINDS, Kind, OrderKey
 from schemas.fields import EPOCH
 
-_KINDS = dict(zip(KIND_NAMES, Kind, strict=True))
-# Where the parts of a row of certificate/known begin; see there.
-_ORDER, _TERMS, _STANDING, _REST = 1, 6, 13, 18
+# Where the terms stand in a row of certificate/known; see there.
+_TERMS = slice(6, 13)
 
 
-class Book(NamedTuple):
-    """A certificate as the database has it; ``seen`` is the version of its row."""
+class Book(Struct, frozen=True, gc=False):
+    """A certificate as the database has it; ``seen`` is the version of its row, ``newest`` its newest event."""
 
     seen: int
-    # The place of the newest event, as ``Fact.place`` gives it.
-    newest: tuple[bool, datetime, datetime, str, int, str]
+    newest: OrderKey
     terms: Terms
     standing: Standing
-    first_seen: int | None
-    began_at: datetime
     events: int
-
-
-def order_of(book: Book) -> OrderKey:
-    """Give the place of the newest event, as the fold compares it."""
-    is_change, occurred_at, emitted_at, kind, paid, event_id = book.newest
-    return OrderKey(is_change, occurred_at, emitted_at, _KINDS[kind], paid, event_id)
 
 
 def book_of(row: Sequence[Any]) -> Book:
     """Read a certificate, from the columns of certificate/known that begin with ``seen``."""
-    sent, deleted, has_been_deleted, effective_at, posting_day = row[_STANDING:_REST]
-    kind, occurred_at, emitted_at, paid, event_id = row[_ORDER:_TERMS]
-    newest = (kind != KIND_NAMES[0], occurred_at, emitted_at, kind, -1 if paid is None else paid, event_id)
+    seen, kind, occurred_at, emitted_at, paid, event_id, *_ = row
+    *_, sent, deleted, has_been_deleted, effective_at, posting_day, events = row
+    is_change = kind != _CREATED
+    newest = OrderKey(is_change, occurred_at, emitted_at, KINDS[kind], -1 if paid is None else paid, event_id)
     standing = Standing(sent, deleted, has_been_deleted, paid, effective_at, posting_day)
-    return Book(row[0], newest, Terms(*row[_TERMS:_STANDING]), standing, *row[_REST:])
+    return Book(seen, newest, Terms(*row[_TERMS]), standing, events)
 
 
-STATE = (
-    *("occurred_at", "emitted_at", "kind", "event_id", "balance", "price", "total", "transactions_paid", "deleted"),
-    *("status", "transaction_id", "agency_id", "station_id", "station_name", "time_zone"),
-    *Description._fields,
-)
+_CREATED = KIND_NAMES[Kind.CREATED]
+
+KEY = ("certificate_id", "livemode")
+STATE = (*SAID, "time_zone", *DESCRIPTION)
 PURCHASE = (
     *("purchase_event_id", "purchased_at", "purchase_day", "face_value", "purchase_price", "purchase_total"),
     *("purchase_transactions_paid", "purchase_deleted", "issuing_station_id", "issuing_station_name"),
     *("issuing_time_zone", "issuing_agency_id", "issuing_agency_name"),
 )
-BOOKS = (
-    *("account_id", "definition_id", "currency", "first_seen", "began_at", "effective_at", "posting_day"),
-    *("consideration", "has_been_deleted", "events"),
-)
-# The columns of incoming_certificate.
-COLUMNS = (
-    *("certificate_id", "livemode"),
-    *STATE,
-    *PURCHASE,
-    *BOOKS,
-    *("data", "seen", "is_state", "is_purchase"),
-)
+# What every event may move, and what only one that changes the past does.
+MOVED = ("effective_at", "posting_day", "consideration", "has_been_deleted", "events")
+BOOKS = ("account_id", "definition_id", "currency", "first_seen", "began_at", *MOVED)
+# The types incoming_certificate and next_state; see certificate/rows.
+COLUMNS = (*KEY, *STATE, *PURCHASE, *BOOKS, "data", "seen", "is_state", "is_purchase")
+NEXT_STATE = (*KEY, *STATE, *MOVED, "data", "seen")
 SEEN = COLUMNS.index("seen")
 _WRITTEN = COLUMNS.index("data")
 # What stands where the part is not written: of a row that may not be NULL, anything.
-_NO_STATE = (EPOCH, EPOCH, KIND_NAMES[0], "", 0, *(None,) * 3, False, *(None,) * 5, "", *(None,) * 3)
-_NO_PURCHASE = (None,) * len(PURCHASE)
+_NO_STATE = ("", EPOCH, EPOCH, _CREATED, 0, *(None,) * 3, False, *(None,) * 5, "", *(None,) * 3)
+NO_PURCHASE = (None,) * len(PURCHASE)
 
 
-def state_of(fact: Fact, description: Description, settings: FigureSettings) -> tuple[Any, ...]:
+def state_of(fact: Fact, settings: FigureSettings) -> tuple[Any, ...]:
     """Give the values of ``STATE``."""
-    return (
-        fact.occurred_at,
-        fact.emitted_at,
-        fact.kind,
-        fact.event_id,
-        fact.balance,
-        fact.price,
-        fact.total,
-        fact.transactions_paid,
-        fact.deleted,
-        fact.status,
-        fact.transaction_id,
-        fact.agency_id,
-        fact.station_id,
-        fact.station_name,
-        zone_of(fact, settings),
-        *description,
-    )
+    return (*fact.state(), zone_of(fact, settings), *fact.description())
 
 
-def purchase_columns(fact: Fact | None, agency_name: str | None, settings: FigureSettings) -> tuple[Any, ...]:
+def purchase_columns(fact: Fact, settings: FigureSettings) -> tuple[Any, ...]:
     """Give the values of ``PURCHASE``."""
-    if fact is None:
-        return _NO_PURCHASE
     zone = zone_of(fact, settings)
     return (
         fact.event_id,
@@ -116,8 +84,14 @@ def purchase_columns(fact: Fact | None, agency_name: str | None, settings: Figur
         fact.station_name,
         zone,
         fact.agency_id,
-        agency_name,
+        fact.agency_name,
     )
+
+
+def moved(standing: Standing, terms: Terms, events: int) -> tuple[Any, ...]:
+    """Give the values of ``MOVED``."""
+    left = consideration(standing.left, terms)
+    return (standing.effective_at, standing.posting_day, left, standing.has_been_deleted, events)
 
 
 def books_of(
@@ -130,11 +104,7 @@ def books_of(
         terms.currency,
         first_seen,
         began_at,
-        standing.effective_at,
-        standing.posting_day,
-        consideration(standing.left, terms),
-        standing.has_been_deleted,
-        events,
+        *moved(standing, terms, events),
     )
 
 
@@ -151,7 +121,7 @@ def row_of(
     return (
         *key,
         *(_NO_STATE if state is None else state),
-        *(_NO_PURCHASE if purchase is None else purchase),
+        *(NO_PURCHASE if purchase is None else purchase),
         *books,
         data,
         seen,
@@ -160,9 +130,14 @@ def row_of(
     )
 
 
-def described(row: asyncpg.Record | None) -> Description:
-    """Read what only the current state keeps."""
-    return Description(*(row[name] if row else None for name in Description._fields))
+def next_state(book: Book, fact: Fact, moved: tuple[Any, ...], settings: FigureSettings) -> tuple[Any, ...]:
+    """Give the row of ``NEXT_STATE``: a known certificate after its newest event, and what that moved."""
+    return (fact.certificate_id, fact.livemode, *state_of(fact, settings), *moved, fact.data, book.seen)
+
+
+def described(fact: Fact, row: asyncpg.Record | None) -> Fact:
+    """Add to an event of the history what only the certificate's row keeps of the newest one."""
+    return replace(fact, **{name: row[name] for name in DESCRIPTION}) if row else fact
 
 
 def differs(row: asyncpg.Record, new: Sequence[Any]) -> bool:

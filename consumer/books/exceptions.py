@@ -46,10 +46,7 @@ def judge(history: Sequence[Fact], terms: Terms, settings: FigureSettings) -> li
     for fact in moving(ordered):
         before, (standing, _) = standing, step(standing, fact, terms, settings)
         found += judge_event(before, fact, standing, terms)
-    for fact in ordered[1:]:
-        if fact.is_created:
-            found += judge_again(fact, terms)
-    return found
+    return found + again(ordered, terms)
 
 
 def judge_event(before: Standing | None, fact: Fact, after: Standing, terms: Terms) -> list[Finding]:
@@ -57,13 +54,18 @@ def judge_event(before: Standing | None, fact: Fact, after: Standing, terms: Ter
     broken = _alone(fact, terms) if _needs_a_look(fact, terms) else []
     if before is not None:
         broken += _in_its_place(before, fact, after)
-    return [_finding(fact, terms, rule) for rule in broken]
+    return [_finding(fact, terms, rule) for rule in broken] if broken else []
 
 
-def judge_again(fact: Fact, terms: Terms) -> list[Finding]:
-    """Give the exceptions of a created event that is not the first."""
-    again = ("created_again", Severity.WARNING, "created again", "one created event: the first is its purchase")
-    return [_finding(fact, terms, rule) for rule in (again, *_alone(fact, terms))]
+def again(ordered: Sequence[Fact], terms: Terms) -> list[Finding]:
+    """Give the exceptions of the created events of a history that are not the first."""
+    created = ("created_again", Severity.WARNING, "created again", "one created event: the first is its purchase")
+    return [
+        _finding(fact, terms, rule)
+        for fact in ordered[1:]
+        if fact.is_created
+        for rule in (created, *_alone(fact, terms))
+    ]
 
 
 _Broken = tuple[str, Severity, str, str]
@@ -74,18 +76,22 @@ def _needs_a_look(fact: Fact, terms: Terms) -> bool:
     return (
         fact.balance < 0
         or fact.doubts is not None
-        or fact.station_currency_code not in {None, terms.currency}
-        or fact.account_id not in {None, terms.account_id}
+        or _is_other(fact.station_currency_code, terms.currency)
+        or _is_other(fact.account_id, terms.account_id)
     )
+
+
+def _is_other(given: str | None, booked_under: str | None) -> bool:
+    return given is not None and given != booked_under
 
 
 def _alone(fact: Fact, terms: Terms) -> list[_Broken]:
     broken: list[_Broken] = []
     if fact.balance < 0:
         broken.append(("balance_negative", Severity.ERROR, amount(fact.balance), "at least 0"))
-    if fact.station_currency_code not in {None, terms.currency}:
+    if _is_other(fact.station_currency_code, terms.currency):
         broken.append(("currency_changed", Severity.WARNING, str(fact.station_currency_code), terms.currency))
-    if fact.account_id not in {None, terms.account_id}:
+    if _is_other(fact.account_id, terms.account_id):
         broken.append(("account_changed", Severity.ERROR, str(fact.account_id), str(terms.account_id)))
     return broken + list(_doubts(fact))
 
@@ -109,8 +115,10 @@ def _in_its_place(before: Standing, fact: Fact, after: Standing) -> list[_Broken
 
 def _of_transactions(before: Standing, paid_before: int, fact: Fact, paid: int, after: Standing) -> list[_Broken]:
     broken: list[_Broken] = []
-    observed, one_more = f"{paid} transactions paid", f"{paid_before + 1}"
     fell = after.left < before.left
+    if fell and paid == paid_before + 1:
+        return broken  # as it should be
+    observed, one_more = f"{paid} transactions paid", f"{paid_before + 1}"
     if paid > paid_before + 1:
         broken.append(("events_missing", Severity.ERROR, observed, f"at most {one_more}"))
     if fell and not fact.deleted and paid <= paid_before:

@@ -7,9 +7,12 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import astuple, replace
+
 from consumer.books.lines import Line
 from consumer.books.terms import Definitions
-from consumer.postgres.database import SCHEMA, Connection, statement
+from consumer.postgres.database import Connection, statement
 from consumer.postgres.figure_settings import FigureSettings
 
 # A certificate: its id and livemode.
@@ -17,7 +20,7 @@ Key = tuple[str, bool]
 
 COLUMNS = (
     *("booked_at", "period", "entry", "livemode", "certificate_id", "caused_by"),
-    *Line._fields,
+    *Line.__struct_fields__,
 )
 
 
@@ -36,7 +39,7 @@ class Present(NamedTuple):
         return month if closed is None else max(month, _month_after(closed))
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """A line that is booked (``entry`` 1) or taken back (-1), and what made us do it."""
 
     line: Line
@@ -71,20 +74,13 @@ def correct(standing: Mapping[Line, int], should: Iterable[Line]) -> list[tuple[
     return back + [(line, 1) for line, count in missing.items() for _ in range(count)]
 
 
-async def append(connection: Connection, present: Present, booked: Iterable[tuple[Key, Sequence[Entry]]]) -> None:
-    """Append the entries of certificates to the journal."""
-    rows = [row_of(present, key, entry) for key, entries in booked for entry in entries]
-    if rows:
-        await connection.copy_records_to_table("journal", schema_name=SCHEMA, columns=COLUMNS, records=rows)
-
-
 def row_of(present: Present, key: Key, entry: Entry) -> tuple[Any, ...]:
     """Give the values of ``COLUMNS``."""
     (certificate_id, livemode), line = key, entry.line
     period = present.period(line, livemode=livemode)
     if entry.entry < 0:
-        line = line._replace(change=-line.change, change_at_consideration=-line.change_at_consideration)
-    return (present.booked_at, period, entry.entry, livemode, certificate_id, entry.caused_by, *line)
+        line = replace(line, change=-line.change, change_at_consideration=-line.change_at_consideration)
+    return (present.booked_at, period, entry.entry, livemode, certificate_id, entry.caused_by, *astuple(line))
 
 
 def _columns(keys: Sequence[Key]) -> tuple[list[str], list[bool]]:

@@ -7,7 +7,8 @@ one after the other (``lines``).
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from consumer.books.days import local_day
 from consumer.books.terms import Definitions, Terms, consideration, terms_of, zone_of
@@ -25,7 +26,7 @@ class Movement(StrEnum):
     VOIDED = "voided"
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True, gc=False):
     """One movement; amounts in 1/100000. ``balance`` is what was left after it."""
 
     event_id: str
@@ -45,7 +46,7 @@ class Line(NamedTuple):
     station_id: str | None
 
 
-class Standing(NamedTuple):
+class Standing(Struct, frozen=True, gc=False):
     """Where a certificate stands after an event: all that the next one needs to know."""
 
     sent: int
@@ -63,7 +64,8 @@ class Standing(NamedTuple):
 
 def in_order(history: Iterable[Fact]) -> list[Fact]:
     """Sort the events of a certificate by their own order."""
-    return sorted(history, key=Fact.place)
+    facts = list(history)
+    return sorted(facts, key=Fact.place) if len(facts) > 1 else facts
 
 
 def moving(history: Sequence[Fact]) -> list[Fact]:
@@ -92,21 +94,10 @@ def walk(facts: Iterable[Fact], terms: Terms, settings: FigureSettings) -> tuple
 def step(before: Standing | None, fact: Fact, terms: Terms, settings: FigureSettings) -> tuple[Standing, list[Line]]:
     """Add the next event, or the first."""
     day = local_day(fact.occurred_at, zone_of(fact, settings))
-    after = _stand(before, fact, day)
-    if before is None and fact.is_created:
-        return after, _of_purchase(fact, after, terms, day)
-    movement = _movement(before, fact, after)
-    left_before = before.left if before else 0
-    line = _line(
-        fact, after, terms, movement, day=day, before=left_before, left=after.left, inferred=_inferred(before, fact)
-    )
-    return after, line
-
-
-def _stand(before: Standing | None, fact: Fact, day: date) -> Standing:
     if before is None:
-        return Standing(fact.balance, fact.deleted, fact.deleted, fact.transactions_paid, fact.occurred_at, day)
-    return Standing(
+        after = Standing(fact.balance, fact.deleted, fact.deleted, fact.transactions_paid, fact.occurred_at, day)
+        return after, _first(fact, after, terms)
+    after = Standing(
         fact.balance,
         fact.deleted,
         fact.deleted or before.has_been_deleted,
@@ -115,28 +106,39 @@ def _stand(before: Standing | None, fact: Fact, day: date) -> Standing:
         max(fact.occurred_at, before.effective_at),
         max(day, before.posting_day),
     )
+    left_before, left = before.left, after.left
+    if left == left_before:
+        return after, []
+    movement = _movement(fact, rose=left > left_before)
+    inferred = movement is Movement.ADJUSTED_UP or (movement is Movement.REDEEMED and _is_inferred(before, fact))
+    return after, [_line(fact, after, terms, movement, day=day, before=left_before, left=left, inferred=inferred)]
 
 
-def _of_purchase(fact: Fact, after: Standing, terms: Terms, day: date) -> list[Line]:
-    """Sell; a purchase that is void already sells and voids."""
-    sold = _line(fact, after, terms, Movement.ISSUED, day=day, before=0, left=fact.balance, inferred=False)
+def _first(fact: Fact, after: Standing, terms: Terms) -> list[Line]:
+    """Sell, or see for the first time; a purchase that is void already sells and voids."""
+    day, balance = after.posting_day, fact.balance
+    if not fact.is_created:
+        left = after.left
+        seen = _line(fact, after, terms, Movement.FIRST_SEEN, day=day, before=0, left=left, inferred=True)
+        return [seen] if left else []
+    if not balance:
+        return []
+    sold = _line(fact, after, terms, Movement.ISSUED, day=day, before=0, left=balance, inferred=False)
     if not fact.deleted:
-        return sold
-    return sold + _line(fact, after, terms, Movement.VOIDED, day=day, before=fact.balance, left=0, inferred=False)
+        return [sold]
+    return [sold, _line(fact, after, terms, Movement.VOIDED, day=day, before=balance, left=0, inferred=False)]
 
 
-def _movement(before: Standing | None, fact: Fact, after: Standing) -> Movement:
-    if before is None:
-        return Movement.FIRST_SEEN
+def _movement(fact: Fact, *, rose: bool) -> Movement:
     if fact.deleted:
         return Movement.VOIDED
-    return Movement.ADJUSTED_UP if after.left > before.left else Movement.REDEEMED
+    return Movement.ADJUSTED_UP if rose else Movement.REDEEMED
 
 
-def _inferred(before: Standing | None, fact: Fact) -> bool | None:
-    """Tell whether a redemption's number of paid transactions says otherwise; None where it is not known."""
-    if before is None or before.transactions_paid is None or fact.transactions_paid is None:
-        return None
+def _is_inferred(before: Standing, fact: Fact) -> bool:
+    """Tell whether the number of paid transactions, where both are known, says that it was no single redemption."""
+    if before.transactions_paid is None or fact.transactions_paid is None:
+        return False
     return fact.transactions_paid != before.transactions_paid + 1
 
 
@@ -149,30 +151,23 @@ def _line(
     day: date,
     before: int,
     left: int,
-    inferred: bool | None,
-) -> list[Line]:
-    """Make the line of a movement; none where nothing moved."""
-    if left == before:
-        return []
-    is_redeemed = movement is Movement.REDEEMED
-    line = Line(
-        event_id=fact.event_id,
-        movement=movement.value,
-        is_inferred=bool(inferred) if is_redeemed else movement in _ALWAYS_INFERRED,
-        change=left - before,
-        change_at_consideration=consideration(left, terms) - consideration(before, terms),
-        balance=left,
-        effective_at=after.effective_at,
-        local_day=day,
-        posting_day=after.posting_day,
-        purchase_day=terms.purchase_day,
-        account_id=terms.account_id,
-        definition_id=terms.definition_id,
-        currency=terms.currency,
-        issuing_station_id=terms.issuing_station_id,
-        station_id=fact.station_id,
+    inferred: bool,
+) -> Line:
+    """Make the line of a movement from one balance to another."""
+    return Line(
+        fact.event_id,
+        movement.value,
+        inferred,
+        left - before,
+        consideration(left, terms) - consideration(before, terms),
+        left,
+        after.effective_at,
+        day,
+        after.posting_day,
+        terms.purchase_day,
+        terms.account_id,
+        terms.definition_id,
+        terms.currency,
+        terms.issuing_station_id,
+        fact.station_id,
     )
-    return [line]
-
-
-_ALWAYS_INFERRED = frozenset({Movement.FIRST_SEEN, Movement.ADJUSTED_UP})

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from consumer.books import certificate
 from consumer.books.booking import Booked, Past, changes, corrections, read_past, stand, write_booked
 from consumer.books.exceptions import judge
@@ -153,7 +155,7 @@ async def _work_out(
 def _nothing(key: Key, past: Past, caused_by: str, *, is_known: bool) -> tuple[Booked, bool]:
     """Take back the lines of a certificate that the history does not know."""
     entries = [Entry(line, entry, caused_by) for line, entry in correct(past.lines.get(key, {}), ())]
-    return Booked(key, None, entries, [], past.found[key]), bool(entries or past.found[key] or is_known)
+    return Booked(key, entries, [], past.found[key]), bool(entries or past.found[key] or is_known)
 
 
 def _again(
@@ -169,20 +171,22 @@ def _again(
     new = certificate.row_of(
         key,
         books,
-        certificate.state_of(state, certificate.described(row), settings),
-        certificate.purchase_columns(purchase, _agency_name(row, purchase), settings),
+        certificate.state_of(certificate.described(state, row), settings),
+        certificate.purchase_columns(replace(purchase, agency_name=_agency_name(row, purchase)), settings)
+        if purchase
+        else certificate.NO_PURCHASE,
         data=None,
         seen=row["seen"] if row else None,
     )
     entries = [Entry(line, entry, caused_by) for line, entry in correct(past.lines.get(key, {}), should)]
     found, healed = changes(past.found[key], judge(history, terms, settings))
     is_different = bool(entries or found or healed) or row is None or certificate.differs(row, new)
-    return Booked(key, new, entries, found, healed), is_different
+    return Booked(key, entries, found, healed, new), is_different
 
 
-def _agency_name(row: Any, purchase: Fact | None) -> str | None:
+def _agency_name(row: Any, purchase: Fact) -> str | None:
     """Give the name of the issuing agency, which only the current state keeps."""
-    if row is None or purchase is None:
+    if row is None:
         return None
     if row["purchase_event_id"] == purchase.event_id:
         return row["issuing_agency_name"]  # type: ignore[no-any-return]

@@ -5,7 +5,8 @@ Nothing that a later event says changes them: where somebody paid names neither 
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from consumer.books.days import local_day, zone_named
 from consumer.postgres.figure_settings import FigureSettings
@@ -22,7 +23,7 @@ def zone_of(fact: Fact, settings: FigureSettings) -> str:
     return zone_named(fact.station_time_zone) or zone_named(settings.time_zone) or "UTC"
 
 
-class Terms(NamedTuple):
+class Terms(Struct, frozen=True, gc=False):
     """What a certificate is booked under; face value, price (1/100000) and day of its purchase, if that is known."""
 
     account_id: str | None
@@ -76,7 +77,7 @@ def _currency(
         settings.account_currencies.get(account_id or ""),
         purchase and purchase.display_currency_code,
     )
-    return next(filter(None, sources), UNSPECIFIED)
+    return next((source for source in sources if source), UNSPECIFIED)
 
 
 def consideration(balance: int, terms: Terms) -> int:

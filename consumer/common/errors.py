@@ -49,7 +49,7 @@ class CodeError(Exception):
         self.frames = frames
 
     @classmethod
-    def of(cls, error: Exception) -> Self:
+    def of(cls, error: BaseException) -> Self:
         """Describe an error that was caught."""
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})"
@@ -94,6 +94,11 @@ _RACES = {
     *("other_attempt_pkey", "other_attempt_definition_event"),
     *("certificate_history_pkey", "certificate_history_attempt", "certificate_pkey"),
 }
+
+
+def is_unwritable(error: BaseException) -> bool:
+    """Tell whether the driver could not write what it was given, which it says as if Postgres had: but for a cause."""
+    return isinstance(error, asyncpg.DataError) and error.__cause__ is not None
 
 
 def database_verdict(error: BaseException) -> Verdict:

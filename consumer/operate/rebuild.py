@@ -26,7 +26,7 @@ from consumer.common.settings import Settings
 from consumer.kafka.committed import committed_offsets
 from consumer.kafka.scan import Positions, scanning
 from consumer.postgres import reporting
-from consumer.postgres.database import SCHEMA, Connection, connect_as_owner, create_staging, empty_staging, statement
+from consumer.postgres.database import SCHEMA, Connection, connect_as_owner, make_row_types, statement
 from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
 from consumer.worker.decode import decoded
@@ -176,8 +176,6 @@ class _Rebuild:
         await self.connection.execute(f"SET search_path TO {schema}")
 
         async def once(part: Sequence[Event]) -> Sequence[Outcome]:
-            # Under the lock all batches are one transaction, and only its end would empty the staging tables.
-            await empty_staging(self.connection)
             return await apply(self.connection, part, facts_only=schema == SHADOW)
 
         outcomes = await bisect(events, once, lambda *_: None)
@@ -189,7 +187,6 @@ class _Rebuild:
         while rows := await self.connection.fetch(statement("books/stale"), *FIRST, PAGE):
             async with self.connection.transaction():
                 await self.connection.execute(statement("books/enter"))
-                await empty_staging(self.connection)
                 await rebook(self.connection, [(row[0], row[1]) for row in rows], "rebuild", facts_only=True)
 
     async def _book(self, differences: Sequence[Difference]) -> None:
@@ -197,7 +194,6 @@ class _Rebuild:
         await self.connection.execute(f"SET search_path TO {SCHEMA}")
         keys = sorted({(one.entity_id, one.livemode) for one in differences if one.table.startswith("certificate")})
         for start in range(0, len(keys), PAGE):
-            await empty_staging(self.connection)
             page = keys[start : start + PAGE]
             taken_back = await rebook(self.connection, page, "rebuild")
             # Also what differed in nothing that the books know: the tables are others now.
@@ -266,7 +262,7 @@ async def _alone(settings: Settings) -> AsyncIterator[Connection]:
 async def _connected(settings: Settings) -> AsyncIterator[Connection]:
     connection = await connect_as_owner(settings)
     try:
-        await create_staging(connection)
+        await make_row_types(connection)
         yield connection
     finally:
         await connection.close()

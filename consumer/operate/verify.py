@@ -10,7 +10,7 @@ from consumer.books.rebooking import all_certificates, differing, rebook
 from consumer.common import metrics
 from consumer.common.progress import progress
 from consumer.common.settings import Settings
-from consumer.postgres.database import Connection, connect, create_staging, empty_staging, statement
+from consumer.postgres.database import Connection, connect, make_row_types, statement
 
 
 class Verified(Struct, frozen=True):
@@ -44,14 +44,13 @@ async def begin_books(connection: Connection) -> None:
     tasks = [row["id"] for row in await connection.fetch(statement("books/open_tasks")) if row["kind"] == "migration"]
     if not tasks:
         return
-    await create_staging(connection)
+    await make_row_types(connection)
     total = await connection.fetchval("SELECT count(*) FROM certificate")
     with progress("beginning the books", total) as advance:
         async with connection.transaction():
             await connection.execute(statement("books/enter"))
             booked_at = await connection.fetchval("SELECT clock_timestamp()")
             async for keys in all_certificates(connection):
-                await empty_staging(connection)
                 await rebook(connection, keys, "migration", booked_at=booked_at)
                 advance(len(keys))
             await connection.execute(statement("books/tasks_done"), tasks)
@@ -77,7 +76,7 @@ async def _keys(connection: Connection) -> AsyncIterator[list[Key]]:
 async def _connected(settings: Settings) -> AsyncIterator[Connection]:
     connection = await connect(settings)
     try:
-        await create_staging(connection)
+        await make_row_types(connection)
         yield connection
     finally:
         await connection.close()

@@ -14,6 +14,7 @@ from consumer.common.bounds import within
 from consumer.common.diagnosis import Diagnosis, diagnose_database
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
+from consumer.postgres.instants import write_instants_fast
 from schemas.registry import FAMILIES
 
 SCHEMA = "giftcert"
@@ -40,7 +41,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 @cache
 def statement(name: str) -> str:
-    """Read a statement, for example ``certificate/merge``."""
+    """Read a statement, for example ``certificate/write``."""
     return (files("sql") / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
@@ -57,7 +58,8 @@ def pool(settings: Settings, *, size: int = 6) -> Pool:
             # next owner of its partitions must write; the server would learn of it by TCP, in two hours.
             f"SET idle_in_transaction_session_timeout TO {timeout_ms}"
         )
-        await create_staging(connection)
+        await make_row_types(connection)
+        await write_instants_fast(connection)
 
     return asyncpg.create_pool(
         **reach(settings),
@@ -147,13 +149,7 @@ async def connect_as_owner(settings: Settings) -> Connection:
     return connection
 
 
-async def create_staging(connection: Connection) -> None:
-    """Make the temporary tables that batches arrive in."""
+async def make_row_types(connection: Connection) -> None:
+    """Make the types of the rows that statements take, for as long as the session lasts."""
     for family in FAMILIES:
-        await connection.execute(statement(f"{family.name}/staging"))
-
-
-async def empty_staging(connection: Connection) -> None:
-    """Empty the staging tables before their transaction ends."""
-    for family in FAMILIES:
-        await connection.execute(f"TRUNCATE incoming_{family.name}")
+        await connection.execute(statement(f"{family.name}/rows"))

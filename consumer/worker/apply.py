@@ -11,19 +11,22 @@ from typing import Any
 
 import asyncpg
 
-from consumer.books.booking import Arrived, book, corrections, write_booked
-from consumer.books.certificate import book_of, order_of
+from consumer.books.booking import Arrived, Row, are_many, book, corrections, write_booked
+from consumer.books.certificate import book_of
+from consumer.books.lines import in_order
 from consumer.books.marks import mark_reused, mark_zones
 from consumer.common import metrics
-from consumer.common.errors import THE_WAY_THERE, CodeError, Raced
+from consumer.common.errors import THE_WAY_THERE, CodeError, Raced, is_unwritable
 from consumer.postgres.database import Connection, statement
-from consumer.worker.attempts import BESIDE, BY_ITSELF, attempt_key, beside, by_itself, settle
+from consumer.worker.attempts import BESIDE, BY_ITSELF, beside, by_itself, settlements
 from consumer.worker.definitions import write_definitions
 from consumer.worker.fold import fold
-from schemas.certificates import CERTIFICATES, Fact, fact_of
+from schemas import certificates
+from schemas.certificates import CERTIFICATES
 from schemas.definitions import DEFINITIONS
 from schemas.events import (
     KIND_NAMES,
+    KINDS,
     Brought,
     Changes,
     Entity,
@@ -37,8 +40,7 @@ from schemas.events import (
 )
 from schemas.registry import FAMILIES
 
-HISTORY = (*Fact._fields, *BESIDE)
-_KINDS = dict(zip(KIND_NAMES, Kind, strict=True))
+HISTORY = (*certificates.HISTORY, *BESIDE)
 # Where a row of <family>/known says what stands of the entity.
 _HEAD = 6
 
@@ -51,7 +53,10 @@ async def apply(connection: Connection, events: Sequence[Event], *, facts_only: 
     """
     try:
         outcomes, taken_back = await _transaction(connection, events, facts_only=facts_only)
-    except (asyncpg.PostgresError, Raced, *THE_WAY_THERE, MemoryError):
+    except (asyncpg.PostgresError, Raced, *THE_WAY_THERE, MemoryError) as error:
+        if is_unwritable(error):
+            # The driver's own text quotes the row.
+            raise CodeError.of(error.__cause__ or error) from None
         raise
     except Exception as error:
         # A driver whose connection was cut in the middle of it says anything.
@@ -81,7 +86,7 @@ async def look_up(connection: Connection, events: Sequence[Event]) -> Known:
             number, attempt_family, entity_id, event_id, is_event_known, received_at, *head = row
             event = members[number - 1]
             if entity_id is not None:
-                known.attempts[event.attempt_id, event.entity.livemode] = Brought(attempt_family, entity_id, event_id)
+                known.attempts[event.attempt_key] = Brought(attempt_family, entity_id, event_id)
             if is_event_known:
                 known.events[event.entity, event.order.event_id] = received_at
             if head[0] is not None:
@@ -102,53 +107,54 @@ async def write(
         known.heads,
         facts_only=facts_only,
     )
-    facts = {id(event): fact_of(event) for event in entered.get(CERTIFICATES, ())}
-    present, booked = await book(connection, _arrived(entered, changes, known, facts), facts_only=facts_only)
-    await write_booked(connection, present, booked, facts_only=facts_only)
-    await _write_attempts(connection, events, changes, facts, present.booked_at)
-    if not facts_only:
-        await mark_reused(connection, changes.reused, present.booked_at)
-        await mark_zones(connection, facts.values(), present.booked_at)
-        await settle(connection, events, changes.outcomes, present.booked_at)
-    return 0 if facts_only else corrections(booked)
-
-
-async def _write_attempts(
-    connection: Connection, events: Sequence[Event], changes: Changes, facts: dict[int, Fact], applied_at: datetime
-) -> None:
-    """Write history and ledger. In one order, by entity, event and attempt: workers do not deadlock."""
-    history, others = [], []
-    for event, outcome in zip(events, changes.outcomes, strict=True):
-        if outcome is Outcome.DUPLICATE:
-            continue
-        if outcome is not Outcome.RESEND and id(event) in facts:
-            history.append((*facts[id(event)], *beside(event, outcome, applied_at)))
-        else:
-            others.append(by_itself(event, outcome, applied_at))
-    if history:
-        history.sort(key=_entity_and_event)
+    arrived = _arrived(entered.get(CERTIFICATES, ()), changes, known)
+    present, booked = await book(connection, arrived, facts_only=facts_only)
+    history, others = _attempts(events, changes, present.booked_at)
+    await write_booked(
+        connection,
+        present,
+        booked,
+        history=() if are_many(history) else history,
+        settled=() if facts_only else settlements(events, changes.outcomes, present.booked_at),
+        facts_only=facts_only,
+    )
+    if are_many(history):
         await connection.copy_records_to_table("certificate_history", columns=HISTORY, records=history)
     if others:
-        others.sort(key=_entity_and_event)
         await connection.copy_records_to_table("other_attempt", columns=BY_ITSELF, records=others)
     if changes.earlier:
         arrivals = [event.received_at for event in changes.earlier]
         await connection.execute(statement("certificate/received_earlier"), *_keys(changes.earlier)[:3], arrivals)
+    if not facts_only:
+        await mark_reused(connection, changes.reused, present.booked_at)
+        await mark_zones(connection, (fact for one in arrived for fact in one.facts), present.booked_at)
+    return 0 if facts_only else corrections(booked)
+
+
+def _attempts(events: Sequence[Event], changes: Changes, applied_at: datetime) -> tuple[list[Row], list[Row]]:
+    """Give the rows of the history, and of other attempts. In one order: workers do not deadlock."""
+    history, others = [], []
+    for event, outcome in zip(events, changes.outcomes, strict=True):
+        if outcome is Outcome.DUPLICATE:
+            continue
+        if outcome is not Outcome.RESEND and event.entity.family is CERTIFICATES:
+            history.append((*event.snapshot.history(), *beside(event, outcome, applied_at)))
+        else:
+            others.append(by_itself(event, outcome, applied_at))
+    return sorted(history, key=_entity_and_event), sorted(others, key=_entity_and_event)
 
 
 def _entity_and_event(row: tuple[Any, ...]) -> tuple[str, bool, str]:
     return row[0], row[1], row[2]
 
 
-def _arrived(
-    entered: dict[Family, list[Event]], changes: Changes, known: Known, facts: dict[int, Fact]
-) -> list[Arrived]:
-    """Gather what is new of each certificate."""
+def _arrived(entered: Sequence[Event], changes: Changes, known: Known) -> list[Arrived]:
+    """Gather what is new of each certificate, in its own order."""
     by_entity: dict[Entity, list[Event]] = {}
-    for event in entered.get(CERTIFICATES, ()):
+    for event in entered:
         by_entity.setdefault(event.entity, []).append(event)
     states = {
-        projection.entity: projection.newest.order.event_id
+        projection.entity: projection.newest.snapshot
         for projection in changes.projections.get(CERTIFICATES, ())
         if projection.newest
     }
@@ -156,8 +162,7 @@ def _arrived(
         Arrived(
             (entity.id, entity.livemode),
             known.heads[entity].standing if entity in known.heads else None,
-            [facts[id(event)] for event in members],
-            {event.order.event_id: event for event in members},
+            in_order([event.snapshot for event in members]),
             states.get(entity),
         )
         for entity, members in by_entity.items()
@@ -177,13 +182,13 @@ def _keys(events: Sequence[Event]) -> tuple[list[str], list[bool], list[str], li
         [event.entity.id for event in events],
         [event.entity.livemode for event in events],
         [event.order.event_id for event in events],
-        [attempt_key(event) for event in events],
+        [event.attempt_key for event in events],
     )
 
 
 def _head_of_certificate(row: Sequence[Any]) -> Head:
     book = book_of(row)
-    return Head(order_of(book), None, book)
+    return Head(book.newest, None, book)
 
 
 def _head_of_definition(row: Sequence[Any]) -> Head:
@@ -197,7 +202,7 @@ def _order(columns: Sequence[Any]) -> OrderKey | None:
     return (
         None
         if kind is None
-        else OrderKey(kind != KIND_NAMES[Kind.CREATED], occurred_at, emitted_at, _KINDS[kind], -1, event_id)
+        else OrderKey(kind != KIND_NAMES[Kind.CREATED], occurred_at, emitted_at, KINDS[kind], -1, event_id)
     )
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from asyncpg import Range
 
 from consumer.kafka.record import Record
-from consumer.postgres.database import SCHEMA, Connection, Pool, statement
+from consumer.postgres.database import SCHEMA, Pool, statement
 from schemas.events import Event, Outcome
 
 # An attempt beside the event of a certificate that it brought.
@@ -22,19 +21,12 @@ BY_ITSELF = (
     *("applied_at", "topic", "kafka_partition", "kafka_offset", "outcome"),
 )
 SETTLED = ("settled_at", "topic", "kafka_partition", "outcome", "newest_emitted_at", "newest_received_at", "offsets")
-_KEY_BYTES = 16
-
-
-def attempt_key(event: Event) -> bytes:
-    """Give the key of an attempt: any string the sender makes, in a small index. Migrations make the same in SQL."""
-    mode = b"t" if event.entity.livemode else b"f"
-    return sha256(mode + event.attempt_id.encode()).digest()[:_KEY_BYTES]
 
 
 def beside(event: Event, outcome: Outcome, applied_at: datetime) -> tuple[Any, ...]:
     """Give the values of ``BESIDE``."""
     return (
-        attempt_key(event),
+        event.attempt_key,
         event.attempt_id,
         event.received_at,
         applied_at,
@@ -51,7 +43,7 @@ def by_itself(event: Event, outcome: Outcome, applied_at: datetime) -> tuple[Any
         event.entity.id,
         event.entity.livemode,
         event.order.event_id,
-        attempt_key(event),
+        event.attempt_key,
         event.attempt_id,
         event.name,
         event.order.emitted_at,
@@ -64,25 +56,22 @@ def by_itself(event: Event, outcome: Outcome, applied_at: datetime) -> tuple[Any
     )
 
 
-async def settle(
-    connection: Connection, events: Sequence[Event], outcomes: Iterable[Outcome], settled_at: datetime
-) -> None:
-    """Note which offsets this transaction settles."""
+def settlements(events: Sequence[Event], outcomes: Iterable[Outcome], settled_at: datetime) -> list[tuple[Any, ...]]:
+    """Give the values of ``SETTLED``: which offsets a transaction settles."""
     groups: dict[tuple[str, int, str], list[Event]] = {}
     for event, outcome in zip(events, outcomes, strict=True):
         settlement = "duplicate" if outcome is Outcome.DUPLICATE else "applied"
         groups.setdefault((event.topic, event.partition, settlement), []).append(event)
-    rows = [
+    return [
         (
             settled_at,
             *group,
             max(event.order.emitted_at for event in members),
             max(event.received_at for event in members),
-            list(ranges(event.offset for event in members)),
+            tuple(ranges(event.offset for event in members)),
         )
         for group, members in groups.items()
     ]
-    await connection.copy_records_to_table("settled", schema_name=SCHEMA, columns=SETTLED, records=rows)
 
 
 async def settle_dead_letters(pool: Pool, records: Sequence[Record]) -> None:

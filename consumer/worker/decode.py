@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from consumer.common.errors import CodeError
 from consumer.kafka.record import Record
-from schemas.events import Entity, Event
+from schemas.events import Entity, Event, attempt_key
 from schemas.fields import EARLIEST, instant_from_text
 from schemas.registry import Malformed, read
 
@@ -38,16 +38,18 @@ def decode(record: Record) -> Event:
     message = said.message
     received_at, arrived_at = _arrival(record)
     order, doubts = message.place()
+    doubts = said.doubts + doubts
     if order.emitted_at > arrived_at + AHEAD_AT_MOST:
         raise Malformed("`created` is more than a day after the event arrived")
     return Event(
         name=said.name,
         attempt_id=message.attempt_id,
+        attempt_key=attempt_key(message.attempt_id, livemode=message.livemode),
         entity=Entity(said.family, message.data.id, message.livemode),
         order=order,
-        snapshot=message.snapshot,
+        snapshot=message.said(order, received_at, doubts, said.data),
         deleted_at=message.deleted_at,
-        doubts=said.doubts + doubts,
+        doubts=doubts,
         data=said.data,
         received_at=received_at,
         topic=record.topic,

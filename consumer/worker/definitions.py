@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from consumer.postgres.database import SCHEMA, Connection, statement
-from schemas.definitions import COLUMNS, currency_of, row_of
+from schemas.definitions import currency_of, row_of
 from schemas.events import Entity, Event, Head, OrderKey, Projection
 
 # The place of the event that named a definition's first currency, and the currency.
@@ -23,8 +23,7 @@ async def write_definitions(
     rows = _rows(projections, firsts)
     if not rows:
         return
-    await connection.copy_records_to_table("incoming_definition", columns=COLUMNS, records=rows)
-    await connection.execute(statement("definition/merge"))
+    await connection.execute(statement("definition/merge"), rows)
     changed = [entity for entity, event in firsts.items() if _known(heads, entity)[1:] != (currency_of(event),)]
     if changed and not facts_only:
         await connection.copy_records_to_table(

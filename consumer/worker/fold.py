@@ -12,6 +12,7 @@ from datetime import datetime
 from schemas.events import Brought, Changes, Entity, Event, Head, Kind, Known, OrderKey, Outcome, Projection
 
 NOTHING_KNOWN = Known()
+UNKNOWN = Head()
 
 
 def fold(events: Sequence[Event], known: Known = NOTHING_KNOWN) -> Changes:
@@ -22,7 +23,7 @@ def fold(events: Sequence[Event], known: Known = NOTHING_KNOWN) -> Changes:
     touched: dict[Entity, None] = {}
 
     for event in events:
-        attempt, identity = (event.attempt_id, event.entity.livemode), (event.entity, event.order.event_id)
+        attempt, identity = event.attempt_key, (event.entity, event.order.event_id)
         if attempt in attempts:
             changes.outcomes.append(Outcome.DUPLICATE)
             if attempts[attempt] == brought(event):
@@ -39,13 +40,13 @@ def fold(events: Sequence[Event], known: Known = NOTHING_KNOWN) -> Changes:
         arrivals[identity] = event.received_at
         changes.entered.append(event)
 
-        before = heads.get(event.entity, Head())
+        before = heads.get(event.entity, UNKNOWN)
         after = advance(before, event)
-        changes.outcomes.append(Outcome.STALE if after == before else Outcome.APPLIED)
-        if after != before:
+        changes.outcomes.append(Outcome.STALE if after is before else Outcome.APPLIED)
+        if after is not before:
             heads[event.entity] = after
             touched[event.entity] = None
-            if after.newest != before.newest:
+            if after.newest is not before.newest:
                 newest[event.entity] = event
 
     for entity in touched:
@@ -69,13 +70,13 @@ def _note_arrival(event: Event, arrivals: dict[tuple[Entity, str], datetime | No
 
 
 def advance(head: Head, event: Event) -> Head:
-    """Merge one event: the description that counts stays, the earlier delete stays."""
+    """Merge one event: the description that counts stays, the earlier delete stays. Where all stays, the same head."""
     newest, deleted_at, standing = head
-    if event.snapshot is not None and (newest is None or _supersedes(event, newest)):
-        newest = event.order
-    if event.deleted_at is not None and (deleted_at is None or event.deleted_at < deleted_at):
-        deleted_at = event.deleted_at
-    return Head(newest, deleted_at, standing)
+    is_newer = event.snapshot is not None and (newest is None or _supersedes(event, newest))
+    is_deleted = event.deleted_at is not None and (deleted_at is None or event.deleted_at < deleted_at)
+    if not is_newer and not is_deleted:
+        return head
+    return Head(event.order if is_newer else newest, event.deleted_at if is_deleted else deleted_at, standing)
 
 
 def _supersedes(event: Event, newest: OrderKey) -> bool:

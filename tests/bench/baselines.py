@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from aiokafka.structs import ConsumerRecord
 
 from consumer.books import certificate, journal
-from consumer.books.booking import NOTHING_PAST, Arrived, restate
+from consumer.books.booking import Arrived, begin
 from consumer.common.settings import Settings
 from consumer.kafka.record import Record
 from consumer.kafka.scan import scanning
@@ -24,7 +24,7 @@ from consumer.worker.apply import HISTORY
 from consumer.worker.attempts import beside
 from consumer.worker.decode import decode
 from consumer.worker.fold import brought, fold
-from schemas.certificates import CERTIFICATES, fact_of
+from schemas.certificates import CERTIFICATES
 from schemas.events import Changes, Head, Known, Outcome
 from tests.bench.workload import Published, Workload
 
@@ -83,7 +83,7 @@ def batches(workload: Workload, size: int) -> Iterator[Batch]:
     for records in _batched(map(as_record, workload), size):
         batch = [decode(record) for record in records]
         changes = fold(batch, known)
-        known.attempts.update({(event.attempt_id, event.entity.livemode): brought(event) for event in batch})
+        known.attempts.update({event.attempt_key: brought(event) for event in batch})
         known.events.update({(event.entity, event.order.event_id): event.received_at for event in changes.entered})
         projections = changes.projections.get(CERTIFICATES, [])
         known.heads.update({p.entity: Head(p.newest.order) for p in projections if p.newest})
@@ -93,11 +93,10 @@ def batches(workload: Workload, size: int) -> Iterator[Batch]:
 def _rows(changes: Changes, states: set[str], numbers: Iterator[int]) -> Batch:
     made = Batch([], [], [], [])
     for event in changes.entered:
-        fact = fact_of(event)
-        made.certificate_history.append((*fact, *beside(event, Outcome.APPLIED, PRESENT.booked_at)))
+        fact = event.snapshot
+        made.certificate_history.append((*fact.history(), *beside(event, Outcome.APPLIED, PRESENT.booked_at)))
         key = (f"{fact.certificate_id[: ID_LENGTH - 8]}{next(numbers):08x}", fact.livemode)
-        arrived = Arrived(key, None, [fact], {fact.event_id: event}, fact.event_id)
-        booked = restate(arrived, [fact], NOTHING_PAST, PRESENT)
+        booked = begin(Arrived(key, None, [fact], fact), PRESENT)
         made.journal.extend(journal.row_of(PRESENT, key, entry) for entry in booked.entries)
         if fact.event_id in states and booked.row is not None:
             made.certificate.append(booked.row[: len(CURRENT)])

@@ -6,13 +6,11 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
 from consumer.common.settings import load
 from consumer.postgres.database import Connection, pool
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
-from schemas.envelope import EnvelopeData
+from schemas.registry import read
 from tests.bench.apply import deployed, empty
 from tests.bench.drain import drain
 from tests.bench.report import Figure, at_least, at_most, median
@@ -69,7 +67,7 @@ def _fill(giftledger: Giftledger, events: int, seed: int = 1) -> None:
 async def _grow(giftledger: Giftledger, sizes: Sizes) -> None:
     """Fill the tables in SQL, with rows as wide as real ones, and vacuum and freeze them, as years would have."""
     (example,) = islice(Workload(1, 1), 1)
-    data = bytes(msgspec.json.decode(example.value, type=EnvelopeData).data).decode()
+    data = read(example.value).data
     async with pool(load(giftledger.environment)) as connections, connections.acquire() as connection:
         await _without_limits(connection)
         await connection.execute(FILL)

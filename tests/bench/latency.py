@@ -16,7 +16,6 @@ from aiokafka import AIOKafkaProducer
 
 from consumer.common.settings import Settings, load
 from consumer.kafka.options import producer_options
-from consumer.worker.attempts import attempt_key
 from consumer.worker.decode import decode
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
@@ -79,7 +78,7 @@ async def _probe(settings: Settings, port: int, probes: int) -> tuple[Taken, Tak
     try:
         await connection.execute("CREATE TABLE floor (id text PRIMARY KEY, balance bigint NOT NULL)")
         for number, published in enumerate(Workload(probes, probes, SEED)):
-            key = attempt_key(decode(as_record(published)))
+            key = decode(as_record(published)).attempt_key
             answered = asyncio.Event()
             signed = request(secret, published.value)
             started = time.perf_counter()

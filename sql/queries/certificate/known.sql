@@ -31,8 +31,7 @@ LEFT JOIN LATERAL (
     SELECT
         xmin AS seen, kind, occurred_at, emitted_at, transactions_paid, event_id,
         account_id, definition_id, currency, issuing_station_id, face_value, purchase_price, purchase_day,
-        balance, deleted, has_been_deleted, effective_at, posting_day,
-        first_seen, began_at, events
+        balance, deleted, has_been_deleted, effective_at, posting_day, events
     FROM certificate
     WHERE certificate_id = batch.certificate_id AND livemode = batch.livemode
     LIMIT 1

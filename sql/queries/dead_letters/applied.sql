@@ -4,7 +4,7 @@ SELECT letter.number
 FROM (
     SELECT
         *,
-        -- As consumer.worker.attempts makes it.
+        -- As schemas.events makes it.
         substring(sha256(convert_to(CASE WHEN livemode THEN 't' ELSE 'f' END || attempt_id, 'UTF8')) FOR 16)
             AS attempt_key
     FROM unnest($1::text[], $2::boolean[], $3::text[], $4::text[])

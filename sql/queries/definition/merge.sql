@@ -1,4 +1,4 @@
--- Three facts of each definition of a batch merge apart: the newer description, the earlier delete and the first currency
+-- Three facts of each definition of a batch ($1) merge apart: the newer description, the earlier delete and the first currency
 -- stay. Sorted, so that two workers that touch the same definitions lock them in the same order.
 INSERT INTO definition AS known (
     definition_id, livemode, deleted_at, occurred_at, emitted_at, kind, event_id,
@@ -11,7 +11,7 @@ SELECT
     price, value, name, description, currency_code, account_id, disabled, taxable, created_at, doubts, data,
     first_currency_occurred_at, first_currency_emitted_at, first_currency_kind, first_currency_event_id,
     first_currency_code
-FROM incoming_definition
+FROM unnest($1::incoming_definition[])
 ORDER BY definition_id, livemode
 ON CONFLICT (definition_id, livemode) DO UPDATE SET
     -- LEAST passes over NULL: no delete known is not earlier than one that is.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -13,9 +14,9 @@ from consumer.common.settings import Settings
 from consumer.kafka.record import Record
 from consumer.postgres.database import Connection, Pool
 from consumer.worker import apply as applying
+from consumer.worker.attempts import beside
 from consumer.worker.fold import fold
 from deploy.local.waiting import PATIENT_SECONDS
-from schemas.certificates import Fact, fact_of
 from schemas.events import Changes, Event, Known, Outcome
 from schemas.registry import read
 from tests.builders import bought, paid_with
@@ -42,15 +43,15 @@ def folding(events: Sequence[Event], known: Known) -> Changes:
     return fold(events, known)
 
 
-def making_rows(event: Event) -> Fact:
+def making_rows(event: Event, outcome: Outcome, applied_at: datetime) -> tuple[Any, ...]:
     if event.entity.id == "culprit":
         raise Bug(NAME)
-    return fact_of(event)
+    return beside(event, outcome, applied_at)
 
 
-def making_rows_that_the_driver_cannot_write(event: Event) -> Fact:
-    fact = fact_of(event)
-    return fact._replace(user_id=len(NAME)) if event.entity.id == "culprit" else fact  # type: ignore[arg-type]
+def making_rows_that_the_driver_cannot_write(event: Event, outcome: Outcome, applied_at: datetime) -> tuple[Any, ...]:
+    row = beside(event, outcome, applied_at)
+    return (len(NAME), *row[1:]) if event.entity.id == "culprit" else row
 
 
 class Buggy(NamedTuple):
@@ -61,7 +62,7 @@ class Buggy(NamedTuple):
     stage: bytes
 
 
-ROW_MAKER = "consumer.worker.apply.fact_of"
+ROW_MAKER = "consumer.worker.apply.beside"
 BUGS = {
     "decoder": Buggy("consumer.worker.decode.read", decoding, b"VALUE_CONVERTER"),
     "fold": Buggy("consumer.worker.apply.fold", folding, b"TASK_PUT"),
@@ -113,7 +114,7 @@ async def test_a_bug_that_every_event_meets_is_a_flood_and_stops_the_worker(
 ) -> None:
     await publish(settings, *[bought(**CULPRIT) for _ in range(300)])
 
-    with pytest.raises(Fatal, match=r"CodeError: (Bug|TypeError) in \w+\.pyx?:\d+"):
+    with pytest.raises(Fatal, match=r"CodeError: (Bug|ValueError) in \w+\.pyx?:\d+"):
         async with asyncio.timeout(PATIENT_SECONDS), working(settings) as worker:
             await worker
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumer.books import booking
 from deploy.local.stack import Stack
 from tests.histories import batches, deliveries
 from tests.interleavings import interleave
@@ -26,14 +27,20 @@ def laboratory(stack: Stack, template: str, say: Callable[[str], None]) -> Itera
     say(f"convergence: {laboratory.histories:,} random histories applied")
 
 
-@thorough
-@given(batches=batches())
+@pytest.mark.parametrize("copied_from", [booking.COPIED_FROM, 1], ids=["in one statement", "copied"])
 def test_any_order_duplication_and_batches_give_the_reference(
-    laboratory: Laboratory, batches: list[list[Delivery]]
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, copied_from: int
 ) -> None:
-    expected = reference_with_books([delivery for batch in batches for delivery in batch])
+    monkeypatch.setattr(booking, "COPIED_FROM", copied_from)
 
-    assert laboratory.run(laboratory.applied_by_workers([batches])) == expected
+    @thorough
+    @given(batches=batches())
+    def check(batches: list[list[Delivery]]) -> None:
+        expected = reference_with_books([delivery for batch in batches for delivery in batch])
+
+        assert laboratory.run(laboratory.applied_by_workers([batches])) == expected
+
+    check()
 
 
 @thorough

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
 
 from consumer.books.days import zone_named
 from consumer.books.exceptions import judge
@@ -14,7 +15,7 @@ from consumer.books.journal import correct
 from consumer.books.lines import Line, in_order, lines, moving, step, walk
 from consumer.books.terms import consideration, terms_of
 from consumer.postgres.figure_settings import FigureSettings
-from schemas.certificates import CERTIFICATES, Fact, fact_of
+from schemas.certificates import CERTIFICATES, Fact
 from schemas.events import Event
 from tests.builders import DEFINITION_ID, bought, event, paid_with
 from tests.histories import deliveries, sales_and_payments
@@ -30,7 +31,7 @@ lives = deliveries(most=16, of=sales_and_payments)
 
 
 def facts(*events: Event) -> list[Fact]:
-    return [fact_of(one) for one in events]
+    return [one.snapshot for one in events]
 
 
 def histories(whole: list[Delivery]) -> dict[tuple[str, bool], list[Fact]]:
@@ -38,7 +39,7 @@ def histories(whole: list[Delivery]) -> dict[tuple[str, bool], list[Fact]]:
     known: dict[tuple[str, bool, str], Fact] = {}
     for one in decoded(whole):
         if one.entity.family is CERTIFICATES:
-            fact = fact_of(one)
+            fact = one.snapshot
             known.setdefault((fact.certificate_id, fact.livemode, fact.event_id), fact)
     found: dict[tuple[str, bool], list[Fact]] = {}
     for (certificate_id, livemode, _), fact in known.items():
@@ -53,7 +54,7 @@ def test_lines_are_those_of_books_that_were_computed_the_obvious_way(whole: list
     for (certificate_id, livemode), history in histories(whole).items():
         definitions = {id_: currency for (id_, live), currency in currencies.items() if live is livemode}
         for line in lines(history, definitions, SETTINGS):
-            said = line._asdict() | {"certificate_id": certificate_id, "livemode": livemode}
+            said = asdict(line) | {"certificate_id": certificate_id, "livemode": livemode}
             made[(*(said[group] for group in GROUPS), line.change, line.change_at_consideration)] += 1
 
     assert made == journal(whole)
@@ -146,7 +147,7 @@ def test_where_somebody_pays_names_no_currency() -> None:
 def test_what_was_paid_for_a_balance(face_value: int | None, price: int | None, balance: int, paid: int) -> None:
     terms = terms_of(facts(event(bought())), NO_DEFINITIONS, SETTINGS)
 
-    assert consideration(balance, terms._replace(face_value=face_value, price=price)) == paid
+    assert consideration(balance, replace(terms, face_value=face_value, price=price)) == paid
 
 
 def test_the_largest_amounts_that_can_be_said_fit_a_bigint() -> None:

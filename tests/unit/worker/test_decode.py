@@ -9,9 +9,10 @@ import pytest
 from aiokafka.structs import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from consumer.worker.decode import decode
-from schemas.certificates import CERTIFICATES, description_of, fact_of
+from schemas.certificates import CERTIFICATES
 from schemas.definitions import row_of
 from schemas.registry import Malformed
 from tests.builders import CERTIFICATE_ID, bought, definition, encode, record
@@ -198,7 +199,7 @@ def test_no_time_of_an_event_is_one_that_the_driver_would_store_as_infinity(
         return
 
     if decoded.entity.family is CERTIFICATES:
-        row: tuple[Any, ...] = (*fact_of(decoded), *description_of(decoded))
+        row: tuple[Any, ...] = astuple(decoded.snapshot)
     else:
         row = row_of(decoded.entity, decoded, decoded.deleted_at, None)
     times = [time for time in (*row, decoded.received_at, decoded.order.emitted_at) if isinstance(time, datetime)]

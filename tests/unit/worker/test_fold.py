@@ -41,7 +41,7 @@ def remembered(known: Known, events: Sequence[Event], changes: Changes) -> Known
     }
     attempts = dict(known.attempts)
     for one in events:
-        attempts.setdefault((one.attempt_id, one.entity.livemode), brought(one))
+        attempts.setdefault(one.attempt_key, brought(one))
     arrivals = dict(known.events)
     for one in (*changes.entered, *changes.earlier):
         arrivals[one.entity, one.order.event_id] = one.received_at

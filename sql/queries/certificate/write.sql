@@ -1,6 +1,18 @@
--- The certificates of a batch become what their events come to, in one statement; gives how many were updated. Rows are
--- taken in one order, so that two workers that write the same rows do not deadlock.
-WITH created AS (
+-- What a transaction writes of certificates, in one statement: whole rows ($1), and next states of those that only went on
+-- ($2), both in the order of their keys, so that two workers that write the same rows do not deadlock; events ($3), lines ($4)
+-- and what is settled ($5). Gives how many certificates were updated: only those that are still as they were read, for whoever
+-- booked meanwhile moved the row's version.
+WITH whole AS (
+    SELECT *
+    FROM unnest($1::incoming_certificate[])
+),
+
+next AS (
+    SELECT *
+    FROM unnest($2::next_state[])
+),
+
+created AS (
     -- One that another worker made meanwhile is a conflict, never a silent update.
     INSERT INTO certificate (
         certificate_id, livemode, occurred_at, emitted_at, kind, event_id, balance, price, total,
@@ -19,51 +31,47 @@ WITH created AS (
         issuing_station_name, issuing_time_zone, issuing_agency_id, issuing_agency_name, account_id,
         definition_id, currency, first_seen, began_at, effective_at, posting_day, consideration,
         has_been_deleted, events
-    FROM incoming_certificate
+    FROM whole
     WHERE seen IS NULL
-    ORDER BY certificate_id, livemode
+    RETURNING true
 ),
 
 -- The newest event's data, as it came.
 documented AS (
     INSERT INTO certificate_document AS known (certificate_id, livemode, data)
     SELECT certificate_id, livemode, data
-    FROM incoming_certificate
-    WHERE data IS NOT NULL
-    ORDER BY certificate_id, livemode
+    FROM (
+        SELECT certificate_id, livemode, data
+        FROM whole
+        WHERE data IS NOT NULL
+        UNION ALL
+        SELECT certificate_id, livemode, data
+        FROM next
+    ) AS newest
     ON CONFLICT (certificate_id, livemode) DO UPDATE SET data = EXCLUDED.data
 ),
 
--- Certificates that were known, if they are still as they were read: whoever booked meanwhile moved the row's version. First
--- those that only went on, then those whose past or purchase is another one now.
 went_on AS (
     UPDATE certificate AS known SET
         (
             occurred_at, emitted_at, kind, event_id, balance, price, total, transactions_paid, deleted,
             status, transaction_id, agency_id, station_id, station_name, time_zone, created_at,
-            customer_number, agency_name, account_id, definition_id, currency, first_seen, began_at,
-            effective_at, posting_day, consideration, has_been_deleted, events
+            customer_number, agency_name, effective_at, posting_day, consideration, has_been_deleted, events
         ) = (
-            incoming.occurred_at, incoming.emitted_at, incoming.kind, incoming.event_id, incoming.balance,
-            incoming.price, incoming.total, incoming.transactions_paid, incoming.deleted, incoming.status,
-            incoming.transaction_id, incoming.agency_id, incoming.station_id, incoming.station_name,
-            incoming.time_zone, incoming.created_at, incoming.customer_number, incoming.agency_name,
-            incoming.account_id, incoming.definition_id, incoming.currency, incoming.first_seen,
-            incoming.began_at, incoming.effective_at, incoming.posting_day, incoming.consideration,
-            incoming.has_been_deleted, incoming.events
+            next.occurred_at, next.emitted_at, next.kind, next.event_id, next.balance, next.price, next.total,
+            next.transactions_paid, next.deleted, next.status, next.transaction_id, next.agency_id,
+            next.station_id, next.station_name, next.time_zone, next.created_at, next.customer_number,
+            next.agency_name, next.effective_at, next.posting_day, next.consideration, next.has_been_deleted,
+            next.events
         )
-    FROM (
-        SELECT *
-        FROM incoming_certificate
-        WHERE seen IS NOT NULL AND is_state AND NOT is_purchase
-        ORDER BY certificate_id, livemode
-    ) AS incoming
-    WHERE known.certificate_id = incoming.certificate_id
-        AND known.livemode = incoming.livemode
-        AND known.xmin = incoming.seen
+    FROM next
+    WHERE known.certificate_id = next.certificate_id
+        AND known.livemode = next.livemode
+        AND known.xmin = next.seen
     RETURNING true
 ),
 
+-- Those whose past or purchase is another one now.
 changed AS (
     UPDATE certificate AS known SET
         (
@@ -107,14 +115,53 @@ changed AS (
         issuing_agency_name = CASE WHEN incoming.is_purchase THEN incoming.issuing_agency_name ELSE known.issuing_agency_name END
     FROM (
         SELECT *
-        FROM incoming_certificate
-        WHERE seen IS NOT NULL AND NOT (is_state AND NOT is_purchase)
-        ORDER BY certificate_id, livemode
+        FROM whole
+        WHERE seen IS NOT NULL
     ) AS incoming
     WHERE known.certificate_id = incoming.certificate_id
         AND known.livemode = incoming.livemode
         AND known.xmin = incoming.seen
     RETURNING true
+),
+
+entered AS (
+    INSERT INTO certificate_history (
+        certificate_id, livemode, event_id, occurred_at, emitted_at, kind, balance, price, total, transactions_paid,
+        deleted, status, transaction_id, agency_id, station_id, station_name, received_at, account_id, definition_id,
+        user_id, shift_id, station_time_zone, station_currency_code, display_currency_code, doubts, attempt_key,
+        attempt_id, attempt_received_at, applied_at, kafka_topic, kafka_partition, kafka_offset, outcome
+    )
+    SELECT
+        certificate_id, livemode, event_id, occurred_at, emitted_at, kind, balance, price, total, transactions_paid,
+        deleted, status, transaction_id, agency_id, station_id, station_name, received_at, account_id, definition_id,
+        user_id, shift_id, station_time_zone, station_currency_code, display_currency_code, doubts, attempt_key,
+        attempt_id, attempt_received_at, applied_at, kafka_topic, kafka_partition, kafka_offset, outcome
+    FROM unnest($3::incoming_event[])
+),
+
+booked AS (
+    INSERT INTO giftcert.journal (
+        booked_at, period, entry, livemode, certificate_id, caused_by, event_id, movement, is_inferred, change,
+        change_at_consideration, balance, effective_at, local_day, posting_day, purchase_day, account_id, definition_id,
+        currency, issuing_station_id, station_id
+    )
+    SELECT
+        booked_at, period, entry, livemode, certificate_id, caused_by, event_id, movement, is_inferred, change,
+        change_at_consideration, balance, effective_at, local_day, posting_day, purchase_day, account_id, definition_id,
+        currency, issuing_station_id, station_id
+    FROM unnest($4::incoming_line[])
+),
+
+settled AS (
+    INSERT INTO giftcert.settled (
+        settled_at, topic, kafka_partition, outcome, newest_emitted_at, newest_received_at, offsets
+    )
+    SELECT settled_at, topic, kafka_partition, outcome, newest_emitted_at, newest_received_at, offsets
+    FROM unnest($5::incoming_settlement[])
 )
 
-SELECT (SELECT count(*) FROM went_on) + (SELECT count(*) FROM changed) AS updated
+-- What is counted is written first, and in this order.
+SELECT
+    (SELECT count(*) FROM created) AS created,
+    (SELECT count(*) FROM went_on) AS went_on,
+    (SELECT count(*) FROM changed) AS changed

@@ -1,2 +1,0 @@
--- Where a batch's definitions arrive before they are merged; each connection has its own.
-CREATE TEMPORARY TABLE incoming_definition (LIKE definition) ON COMMIT DELETE ROWS;
