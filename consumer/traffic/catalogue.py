@@ -1,6 +1,7 @@
 """The sender's definitions: what it sells, created, changed and deleted. Times in Unix seconds."""
 
 from collections import defaultdict
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -95,6 +96,9 @@ class Catalogue:
         truth = self._truth.definitions.setdefault(key, DefinitionTruth())
         truth.events += 1
         truth.deleted = name == "giftcertificates.deleted"
+        data: dict[str, Any]
         data = {"giftcertificateId": definition.definition_id} if truth.deleted else definition_data(definition)
+        if self._truth.listed and definition.livemode:
+            self._truth.listed.definition(data, definition.account.account_id)
         emitted = self._chance.emitted_after(definition.changed_at)
         return Event(self._chance.uuid(), name, definition.livemode, emitted, data)

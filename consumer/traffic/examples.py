@@ -252,5 +252,7 @@ def documented(truth: Truth) -> list[Webhook]:
     truth.definitions["5f3e98216501256cff449715", False] = DefinitionTruth(events=1)
     truth.certificates[CERTIFICATE_ID, True] = CertificateTruth(2_750_000, 4_000_000, "CAD", events=2)
     truth.posts[Kind.EVENT] += len(EXAMPLES)
+    if truth.listed:
+        truth.listed.certificate(msgspec.json.decode(CERTIFICATE_PAID_WITH)["data"])
     # JSON.stringify writes no white space: what is signed and posted is the compact form of the documents.
     return [Webhook(Kind.EVENT, msgspec.json.format(example.encode(), indent=-1), arrival=0.0) for example in EXAMPLES]

@@ -31,6 +31,7 @@ CREATED, UPDATED = "giftcertificate.created", "giftcertificate.updated"
 CENT = UNIT // 100
 SMALL_CHANGE = 5 * UNIT  # nobody leaves less than this on a certificate
 DAY = 86_400
+CUSTOMERS = 500
 OPTIONAL_FIELDS = ("customerNumber", "email", "rounding", "agencyName", "fees", "displayTotal", "shiftNumber")
 
 
@@ -127,6 +128,8 @@ class Sales:
             truth.currency_told = True
         emitted = self._chance.emitted_after(certificate.changed_at)
         data = certificate_data(certificate, shift)
+        if self._truth.listed and certificate.livemode:
+            self._truth.listed.certificate(data)
         return Event(self._chance.uuid(), name, certificate.livemode, emitted, data)
 
     def _close(self, certificate: Certificate) -> None:
@@ -148,7 +151,7 @@ class Sales:
             balance=definition.value,
             transaction_id=chance.object_id(at),
             buyer=self._buyer(),
-            customer_number=str(100_000 + chance.below(900_000)) if chance.happens(0.7) else "",
+            customer_number=str(100_000 + chance.below(900_000) % CUSTOMERS) if chance.happens(0.7) else "",
             agency=chance.pick(account.agencies) if account.agencies and chance.happens(0.4) else NO_AGENCY,
             created_at=at,
             changed_at=at,

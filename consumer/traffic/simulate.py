@@ -16,6 +16,8 @@ from consumer.common.progress import progress
 from consumer.ingress.signature import HEADER, sign
 from consumer.traffic import Signing, Truth, Webhook, documented, period
 from consumer.traffic.examples import EXAMPLES
+from consumer.traffic.listed import Listed
+from consumer.traffic.losses import lose
 
 if TYPE_CHECKING:
     import aiohttp
@@ -71,21 +73,25 @@ async def simulate(
     concurrency: int = 16,
     rate: float | None = None,
     retry_seconds: float = 60.0,
+    lost: int = 0,
 ) -> tuple[Summary, Truth]:
     """Post the documents' examples and ``count`` webhooks of a period to ``<url>/webhooks``.
 
     ``secret`` is the signing key's; ``rate`` limits the POSTs a second; ``retry_seconds`` is how many seconds an
-    attempt is posted again while the receiver does not answer or answers 503. The same ``seed``, ``start``,
-    ``count`` and ``length`` make the same attempts: a second run changes nothing at the receiver.
+    attempt is posted again while the receiver does not answer or answers 503; ``lost`` webhooks are not posted, but
+    kept in the truth, as is what the sender's API lists. The same ``seed``, ``start``, ``count`` and ``length`` make
+    the same attempts: a second run changes nothing at the receiver.
 
     Raises SimulationError.
     """
-    truth = Truth()
-    webhooks = chain(
+    truth = Truth(listed=Listed() if lost else None)
+    webhooks: Iterable[Webhook] = chain(
         documented(truth) if examples else (),
         period(truth, seed=seed, start=start, count=count, length=length),
     )
-    total = count + (len(EXAMPLES) if examples else 0)
+    if lost:
+        webhooks, truth.lost = lose(webhooks, lost, seed=seed)
+    total = count + (len(EXAMPLES) if examples else 0) - len(truth.lost)
     sender = Sender(url=url, secret=secret, rate=rate, retry_seconds=retry_seconds)
     return await sender.send(webhooks, total=total, concurrency=concurrency), truth
 

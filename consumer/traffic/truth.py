@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from consumer.traffic.webhooks import EVENTS, UNAUTHENTIC, Kind
+from consumer.traffic.listed import Listed
+from consumer.traffic.webhooks import EVENTS, UNAUTHENTIC, Kind, Webhook
 
 Key = tuple[str, bool]  # entity id, livemode
 
@@ -35,6 +36,10 @@ class Truth:
     certificates: dict[Key, CertificateTruth] = field(default_factory=dict)
     definitions: dict[Key, DefinitionTruth] = field(default_factory=dict)
     posts: Counter[Kind] = field(default_factory=Counter)
+    # What the sender's API lists; kept only where somebody asks it.
+    listed: Listed | None = None
+    # Webhooks that were lost on the way: the counts below are those of a story in which they come in the end.
+    lost: list[Webhook] = field(default_factory=list)
 
     @property
     def events(self) -> int:
