@@ -116,14 +116,14 @@ def topics(settings: Settings) -> None:
 @click.option(
     "--for",
     "role",
-    type=click.Choice(["all", "ingress", "worker", "balances"]),
+    type=click.Choice(["all", "ingress", "worker", "balances", "reconcile"]),
     default="all",
     show_default=True,
-    help="An ingress needs no database, a worker and a publisher of balances no signing keys.",
+    help="An ingress needs no database, a worker and a publisher of balances no signing keys, reconcile no broker.",
 )
 @command
 def check(settings: Settings, role: "Role") -> None:
-    """Look at settings, broker, topics, database and clocks; say what is wrong and how to mend it.
+    """Look at settings, broker, topics, database, clocks and the sender's API; say what is wrong and how to mend it.
 
     Changes nothing. Exit status 1 when something is wrong; warnings are for you to decide.
     """
@@ -283,6 +283,70 @@ def exceptions_acknowledge(settings: Settings, **said: Any) -> None:
     from consumer.operate.exceptions import acknowledge
 
     click.echo(f"{asyncio.run(acknowledge(settings, **said))} acknowledged.")
+
+
+@main.command(short_help="Compare with what the sender's own API says.")
+@click.option("--customers", "most", type=click.IntRange(1, 10**9), help="Ask for at most so many lists.")
+@click.option(
+    "--customer", "customers", multiple=True, metavar="NUMBER", help="Only this customer; several may be named."
+)
+@click.option(
+    "--max-age",
+    type=click.IntRange(0, MOST_DAYS),
+    default=7,
+    show_default=True,
+    metavar="DAYS",
+    help="Ask again for whom was confirmed longer ago.",
+)
+@click.option("--everyone", is_flag=True, help="Ask also for customers who hold nothing by our books.")
+@click.option("--once", is_flag=True, help="End when nothing is due, instead of going on for ever.")
+@click.option("--list", "form", type=click.Choice(["table", "csv"]), help="Ask nobody: list what differs.")
+@click.option("--test", "test", is_flag=True, help="Of test traffic instead of live.")
+@command
+def reconcile(settings: Settings, *, form: str | None, test: bool, max_age: int, **wanted: Any) -> None:
+    """Ask the sender's API (SENDER_API_URL) for the certificates of our customers, and say where it differs.
+
+    Those confirmed longest ago come first, then the largest. A difference counts once it has lasted longer than a
+    webhook may take (RECONCILE_SETTLE_SECONDS). May be ended or killed at any moment: the next run goes on from there;
+    a second one at the same time waits. Writes no balance.
+    """
+    from consumer.sender.command import run_reconcile, show_differences
+    from consumer.sender.reconcile import Wanted
+
+    if form:
+        asyncio.run(show_differences(settings, form, livemode=not test))
+        return
+    from consumer.common.service import run
+
+    age = timedelta(days=max_age)
+    run(lambda stop: run_reconcile(settings, Wanted(livemode=not test, max_age=age, **wanted), stop))
+
+
+@main.group(short_help="List and retry what the sender could not deliver.")
+def undelivered() -> None:
+    """Look at what the sender's API (SENDER_API_URL) has as undelivered, and have it sent again."""
+
+
+@undelivered.command("list")
+@command
+def undelivered_list(settings: Settings) -> None:
+    """List the webhooks that the sender could not deliver, the oldest first."""
+    from consumer.sender.command import show_undelivered
+
+    asyncio.run(show_undelivered(settings))
+
+
+@undelivered.command("retry")
+@click.argument("webhook_ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every webhook that the sender could not deliver.")
+@command
+def undelivered_retry(settings: Settings, webhook_ids: tuple[str, ...], *, everything: bool) -> None:
+    """Have the sender send undelivered webhooks again. Safe to repeat: the same event is applied once."""
+    from consumer.sender.command import retry_undelivered
+
+    if everything == bool(webhook_ids):
+        raise click.UsageError("Say which: their ids, or --all.")
+    asyncio.run(retry_undelivered(settings, webhook_ids, everything=everything))
 
 
 @main.command(short_help="Take old resends out of the ledger.")

@@ -2,6 +2,7 @@
 # Install giftledger from this tree into a virtual environment of its own: the pinned dependencies, then the wheel that
 # is built here. The image does nothing else; a test does the same without an engine.
 #   deploy/install.sh /opt/giftledger            what runs in production
+#   deploy/install.sh /opt/giftledger reconcile  with what `giftledger reconcile` and `undelivered` need
 #   deploy/install.sh /opt/giftledger simulate   with what `giftledger simulate` needs
 set -eu
 

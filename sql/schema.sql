@@ -57,6 +57,17 @@ CREATE TYPE giftcert.movement AS ENUM (
 
 ALTER TYPE giftcert.movement OWNER TO giftledger_owner;
 
+CREATE TYPE giftcert.reconciliation_verdict AS ENUM (
+    'match',
+    'balance_differs',
+    'missing_here',
+    'missing_there',
+    'in_flight',
+    'unreadable'
+);
+
+ALTER TYPE giftcert.reconciliation_verdict OWNER TO giftledger_owner;
+
 CREATE TYPE giftcert.settlement AS ENUM (
     'applied',
     'duplicate',
@@ -64,6 +75,14 @@ CREATE TYPE giftcert.settlement AS ENUM (
 );
 
 ALTER TYPE giftcert.settlement OWNER TO giftledger_owner;
+
+CREATE FUNCTION giftcert.why_not_askable(customer_number text, status text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((customer_number IS NULL) OR (btrim(customer_number) = ''::text)) THEN 'no_customer_number'::text WHEN ((length(customer_number) > 256) OR (customer_number ~ '[[:cntrl:]\ufffd]'::text)) THEN 'no_customer_number'::text WHEN (lower(btrim(status)) <> 'paid'::text) THEN 'not_paid'::text ELSE NULL::text END;
+
+ALTER FUNCTION giftcert.why_not_askable(customer_number text, status text) OWNER TO giftledger_owner;
+
+COMMENT ON FUNCTION giftcert.why_not_askable(customer_number text, status text) IS 'Why the sender''s API cannot be asked for a certificate; NULL where it can. It lists the paid certificates of a customer number.';
 
 CREATE TABLE giftcert.account_currency (
     account_id text NOT NULL COLLATE pg_catalog."C",
@@ -527,6 +546,78 @@ ALTER TABLE giftcert.rebooking_task ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     CACHE 1
 );
 
+CREATE TABLE giftcert.reconciliation_item (
+    looked_at timestamp with time zone NOT NULL,
+    differs_since timestamp with time zone,
+    amount_here bigint,
+    amount_there bigint,
+    price_here bigint,
+    price_there bigint,
+    run_id bigint NOT NULL,
+    verdict giftcert.reconciliation_verdict NOT NULL,
+    entity text NOT NULL COLLATE pg_catalog."C",
+    livemode boolean NOT NULL,
+    entity_id text NOT NULL COLLATE pg_catalog."C",
+    list_key text NOT NULL COLLATE pg_catalog."C",
+    account_id text COLLATE pg_catalog."C",
+    CONSTRAINT reconciliation_item_entity_check CHECK ((entity = ANY (ARRAY['certificate'::text, 'definition'::text])))
+)
+WITH (fillfactor='80');
+
+ALTER TABLE giftcert.reconciliation_item OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.reconciliation_item IS 'One row a certificate or definition that was compared: the newest look. What was said then holds only while ours has not moved since.';
+
+COMMENT ON COLUMN giftcert.reconciliation_item.amount_here IS 'What could be spent by our books then (of a definition: its value), in 1/100000; NULL where we had none.';
+
+COMMENT ON COLUMN giftcert.reconciliation_item.amount_there IS 'The same by the sender''s list; NULL where it was not in it, or said no readable amount.';
+
+COMMENT ON COLUMN giftcert.reconciliation_item.price_here IS 'Of a definition: its price by our tables.';
+
+COMMENT ON COLUMN giftcert.reconciliation_item.list_key IS 'The list that was looked at: see reconciliation_list.';
+
+CREATE TABLE giftcert.reconciliation_list (
+    asked_at timestamp with time zone,
+    again_at timestamp with time zone,
+    failed_at timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    entity text NOT NULL COLLATE pg_catalog."C",
+    livemode boolean NOT NULL,
+    list_key text NOT NULL COLLATE pg_catalog."C",
+    failure text,
+    CONSTRAINT reconciliation_list_entity_check CHECK ((entity = ANY (ARRAY['certificate'::text, 'definition'::text])))
+);
+
+ALTER TABLE giftcert.reconciliation_list OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.reconciliation_list IS 'How far reconcile has come: when each list of the sender was last compared, when it is to be asked for again, and what went wrong since.';
+
+COMMENT ON COLUMN giftcert.reconciliation_list.list_key IS 'Whose list it is: a customer number (certificates), or an account id (definitions).';
+
+CREATE TABLE giftcert.reconciliation_run (
+    id bigint NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    latest_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    lists bigint DEFAULT 0 NOT NULL,
+    items bigint DEFAULT 0 NOT NULL,
+    failures bigint DEFAULT 0 NOT NULL,
+    livemode boolean NOT NULL,
+    accounts text[]
+);
+
+ALTER TABLE giftcert.reconciliation_run OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.reconciliation_run IS 'One row a run of reconcile: how many lists it asked for and how many certificates and definitions it compared. accounts: those that the sender''s key speaks for; NULL is all.';
+
+ALTER TABLE giftcert.reconciliation_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME giftcert.reconciliation_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE giftcert.redemption_total (
     redeemed numeric NOT NULL,
     entries bigint NOT NULL,
@@ -556,6 +647,26 @@ CREATE TABLE giftcert.reporting_setting (
 ALTER TABLE giftcert.reporting_setting OWNER TO giftledger_owner;
 
 COMMENT ON TABLE giftcert.reporting_setting IS 'The setting REPORTING_TIME_ZONE: the local day of events without a station.';
+
+CREATE TABLE giftcert.sender_pace (
+    only_row boolean DEFAULT true NOT NULL,
+    next_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT sender_pace_only_row_check CHECK (only_row)
+);
+
+ALTER TABLE giftcert.sender_pace OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.sender_pace IS 'When the sender''s API may be asked next, by any of our processes.';
+
+CREATE TABLE giftcert.sender_undelivered (
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    oldest_at timestamp with time zone,
+    webhooks bigint NOT NULL
+);
+
+ALTER TABLE giftcert.sender_undelivered OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.sender_undelivered IS 'What the sender had as undelivered when it was last asked: one row at most.';
 
 CREATE TABLE giftcert.settled (
     settled_at timestamp with time zone NOT NULL,
@@ -673,8 +784,20 @@ ALTER TABLE ONLY giftcert.other_attempt
 ALTER TABLE ONLY giftcert.rebooking_task
     ADD CONSTRAINT rebooking_task_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY giftcert.reconciliation_item
+    ADD CONSTRAINT reconciliation_item_pkey PRIMARY KEY (entity_id, livemode, entity);
+
+ALTER TABLE ONLY giftcert.reconciliation_list
+    ADD CONSTRAINT reconciliation_list_pkey PRIMARY KEY (list_key, livemode, entity);
+
+ALTER TABLE ONLY giftcert.reconciliation_run
+    ADD CONSTRAINT reconciliation_run_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY giftcert.reporting_setting
     ADD CONSTRAINT reporting_setting_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY giftcert.sender_pace
+    ADD CONSTRAINT sender_pace_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY giftcert.time_zone
     ADD CONSTRAINT time_zone_pkey PRIMARY KEY (name);
@@ -700,6 +823,8 @@ CREATE INDEX journal_total_posting_day ON giftcert.journal_total USING btree (po
 CREATE UNIQUE INDEX other_attempt_definition_event ON giftcert.other_attempt USING btree (entity_id, event_id, livemode) WHERE ((event ~~ 'giftcertificates.%'::text) AND (outcome <> 'resend'::giftcert.attempt_outcome));
 
 CREATE INDEX rebooking_task_open ON giftcert.rebooking_task USING btree (id) WHERE (done_at IS NULL);
+
+CREATE INDEX reconciliation_item_open ON giftcert.reconciliation_item USING btree (list_key, livemode) WHERE (verdict <> 'match'::giftcert.reconciliation_verdict);
 
 CREATE INDEX redemption_total_posting_month ON giftcert.redemption_total USING btree (posting_month);
 
@@ -749,9 +874,19 @@ GRANT SELECT,INSERT,DELETE ON TABLE giftcert.other_attempt TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.rebooking_task TO giftledger_writer;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_item TO giftledger_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_list TO giftledger_writer;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_run TO giftledger_writer;
+
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.redemption_total TO giftledger_writer;
 
 GRANT SELECT ON TABLE giftcert.reporting_setting TO giftledger_writer;
+
+GRANT SELECT,UPDATE ON TABLE giftcert.sender_pace TO giftledger_writer;
+
+GRANT SELECT,INSERT,DELETE ON TABLE giftcert.sender_undelivered TO giftledger_writer;
 
 GRANT SELECT,INSERT ON TABLE giftcert.settled TO giftledger_writer;
 

@@ -123,6 +123,28 @@ data_quality_exceptions = Gauge(
     "From one worker.",
     ["rule"],
 )
+reconciliation_coverage_ratio = Gauge(
+    "giftcert_reconciliation_coverage_ratio",
+    "The share of what is outstanding that the sender's own list confirmed within seven days. What is no currency code "
+    "stands under other. From one worker, where reconcile has run.",
+    ["currency"],
+)
+reconciliation_differences = Gauge(
+    "giftcert_reconciliation_differences",
+    "Certificates and definitions of which the sender's own list says something else, by verdict. "
+    "From one worker, where reconcile has run.",
+    ["verdict"],
+)
+sender_undelivered = Gauge(
+    "giftcert_sender_undelivered",
+    "Webhooks that the sender had as undelivered when reconcile last asked. From one worker.",
+    [],
+)
+sender_undelivered_oldest = Gauge(
+    "giftcert_sender_undelivered_oldest_seconds",
+    "How old the oldest of these is, 0 where there is none or it names no date. From one worker.",
+    [],
+)
 
 # Publisher of balances.
 balances_behind = Gauge(
@@ -150,6 +172,7 @@ _OF_WORKER = (
     *(consumer_lag, consumer_deferred, consumer_assigned_partitions, consumer_rebalances, consumer_log_breaks),
     *(consumer_last_poll, projection_last_applied, db_transaction_duration, db_pool_connections),
     *(journal_corrections, rollforward_difference, data_quality_exceptions),
+    *(reconciliation_coverage_ratio, reconciliation_differences, sender_undelivered, sender_undelivered_oldest),
 )
 _OF_BALANCES = (balances_behind, balances_behind_seconds, balances_leads)
 

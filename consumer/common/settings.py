@@ -29,6 +29,8 @@ NONE = "none"
 
 
 _SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/;\[\]@]+)(:\d{1,5})?")
+# Over TLS, or not out of this machine: the key goes there. Without a query, for paths are put behind it.
+_SENDER_API = re.compile(r"https://[^\s/@?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1)(:\d+)?(/[^\s?#]*)?")
 # Kafka allows 249 characters in a topic's name, of which the longest family takes some.
 _TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
@@ -105,6 +107,19 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     dead_letter_max_count: PositiveInt = 100
     dead_letter_max_ratio: Ratio = 0.2
 
+    # The sender's own API, which reconcile asks: no default, for production and sandbox have different hosts.
+    sender_api_url: str | None = None
+    sender_api_key: Secret | None = None
+    sender_api_token: Secret | None = None
+    sender_api_cafile: str | None = None
+    # Requests a second, of all our processes together.
+    sender_api_rate: Annotated[float, Meta(ge=0.001, le=1000)] = 1
+    sender_api_timeout_seconds: Annotated[float, Meta(ge=0.001, le=86_400)] = 30
+    # Which accounts the key speaks for, separated by commas; all, where it is not given.
+    sender_api_accounts: str | None = None
+    # How long a webhook may take to arrive and be applied, before a difference counts.
+    reconcile_settle_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 900
+
     # Health and metrics, never on the public port.
     admin_host: str = "0.0.0.0"  # noqa: S104 - Prometheus and the kubelet come from outside
     admin_port: Port = 9100
@@ -130,6 +145,8 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
             )
         if not all(re.fullmatch("[A-Z]{3}", code) for code in (self.account_currencies or {}).values()):
             raise ValueError("ACCOUNT_CURRENCIES must name currencies by their ISO 4217 codes, such as CAD")
+        if self.sender_api_url and not _SENDER_API.fullmatch(self.sender_api_url):
+            raise ValueError("SENDER_API_URL must be https://host or https://host/path: the key goes there")
         if lacking := _lacking_for_kafka(self):
             raise ValueError(lacking)
 
@@ -157,6 +174,18 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
             )
         return {key_id: secret.reveal() for key_id, secret in self.webhook_signing_keys.items()}
 
+    @property
+    def sender_api(self) -> str:
+        """The base of the sender's API, without a slash at its end. Raises SettingsError when it is not set."""
+        if not self.sender_api_url:
+            raise SettingsError("SENDER_API_URL is not set: where the sender's API is, with SENDER_API_KEY and a token")
+        return self.sender_api_url.rstrip("/")
+
+    @property
+    def sender_accounts(self) -> list[str] | None:
+        """The accounts that the sender's key speaks for; None is all."""
+        return [name.strip() for name in (self.sender_api_accounts or "").split(",") if name.strip()] or None
+
     def topic(self, name: str) -> str:
         """Give a topic's full name."""
         return f"{self.topic_prefix}.{name}"
@@ -170,7 +199,7 @@ _CHOICES = {
 _NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
 _SECRETS = (
     *("KAFKA_SASL_PASSWORD", "KAFKA_SSL_KEY_PASSWORD", "KAFKA_OAUTH_CLIENT_SECRET"),
-    *("DATABASE_URL", "WEBHOOK_SIGNING_KEYS"),
+    *("DATABASE_URL", "WEBHOOK_SIGNING_KEYS", "SENDER_API_KEY", "SENDER_API_TOKEN"),
 )
 
 

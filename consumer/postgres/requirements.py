@@ -32,6 +32,11 @@ RIGHTS = {
     "rebooking_task": ("SELECT", "INSERT", "UPDATE"),
     "exception": ("SELECT", "INSERT", "DELETE"),
     "exception_acknowledgement": ("SELECT", "INSERT"),
+    "reconciliation_run": ("SELECT", "INSERT", "UPDATE"),
+    "reconciliation_list": ("SELECT", "INSERT", "UPDATE"),
+    "reconciliation_item": ("SELECT", "INSERT", "UPDATE"),
+    "sender_pace": ("SELECT", "UPDATE"),
+    "sender_undelivered": ("SELECT", "INSERT", "DELETE"),
     "account_currency": ("SELECT",),
     "reporting_setting": ("SELECT",),
 }

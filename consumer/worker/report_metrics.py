@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import asyncpg
 import structlog
+from asyncpg import Record
 
 from consumer.common import metrics
 from consumer.postgres.database import Connection, Pool, statement
@@ -62,12 +63,32 @@ async def read_reports(connection: Connection) -> None:
         await connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         exceptions = await connection.fetch(statement("report_metrics/exceptions"), timeout=TIMEOUT_SECONDS)
         differences = await connection.fetch(statement("report_metrics/differences"), timeout=TIMEOUT_SECONDS)
+        coverage = await connection.fetch(statement("report_metrics/coverage"), timeout=TIMEOUT_SECONDS)
+        verdicts = await connection.fetch(statement("report_metrics/verdicts"), timeout=TIMEOUT_SECONDS)
+        undelivered = await connection.fetch(statement("report_metrics/undelivered"), timeout=TIMEOUT_SECONDS)
     _forget()
     for rule, count in exceptions:
         metrics.data_quality_exceptions.labels(rule).set(count)
     for currency, difference in differences:
         # Differences are absolute: those that share a label do not cancel out.
         metrics.rollforward_difference.labels(_label(currency)).inc(float(difference))
+    _show_sender(coverage, verdicts, undelivered)
+
+
+def _show_sender(coverage: list[Record], verdicts: list[Record], undelivered: list[Record]) -> None:
+    """Set the metrics of what the sender says; where nobody ever asked it, there is nothing to set."""
+    shares: dict[str, tuple[float, float]] = {}
+    for currency, confirmed, outstanding in coverage:
+        label = _label(currency)
+        before = shares.get(label, (0.0, 0.0))
+        shares[label] = (before[0] + float(confirmed), before[1] + float(outstanding))
+    for label, (confirmed, outstanding) in shares.items():
+        metrics.reconciliation_coverage_ratio.labels(label).set(confirmed / outstanding)
+    for verdict, count in verdicts:
+        metrics.reconciliation_differences.labels(verdict).set(count)
+    for webhooks, seconds in undelivered:
+        metrics.sender_undelivered.set(webhooks)
+        metrics.sender_undelivered_oldest.set(seconds)
 
 
 def _label(currency: str) -> str:
@@ -85,3 +106,7 @@ async def _sleep(seconds: float, while_: Callable[[], bool], turn: float) -> Non
 def _forget() -> None:
     metrics.data_quality_exceptions.clear()
     metrics.rollforward_difference.clear()
+    metrics.reconciliation_coverage_ratio.clear()
+    metrics.reconciliation_differences.clear()
+    metrics.sender_undelivered.set(0)
+    metrics.sender_undelivered_oldest.set(0)

@@ -14,6 +14,7 @@ REPORTS = {
     *("data_quality_exceptions", "definition_current", "definition_performance", "dormant_certificates"),
     *("interlocation_settlement", "journal", "liability_aging", "liability_current", "liability_daily"),
     *("liability_rollforward_daily", "liability_rollforward_monthly", "pipeline_freshness"),
+    *("reconciliation", "reconciliation_coverage"),
     *("rollforward_restatements", "sales_daily"),
 }
 

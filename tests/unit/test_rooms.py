@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "consumer.ingress": "schemas common kafka",
     "consumer.worker": "schemas common kafka postgres books",
     "consumer.balances": "schemas common kafka postgres books worker",
-    "consumer.operate": "schemas common kafka postgres books worker balances",
+    "consumer.sender": "schemas common postgres",
+    "consumer.operate": "schemas common kafka postgres books worker balances sender",
     "consumer.traffic": "schemas common ingress",
     "consumer.contracts": "schemas common kafka ingress worker balances operate traffic",
 }

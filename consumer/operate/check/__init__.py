@@ -12,18 +12,25 @@ from consumer.operate.check.broker import check_broker
 from consumer.operate.check.configuration import check_settings
 from consumer.operate.check.database import check_database
 from consumer.operate.check.finding import Finding, Level, Role
+from consumer.operate.check.sender import check_sender
 
 __all__ = ["Finding", "Level", "Role", "check", "run_check"]
 
 
 async def check(settings: Settings, role: Role = "all") -> list[Finding]:
-    """Give the findings for the process that these settings are for: an ingress has no database, a worker no keys."""
+    """Give the findings for the process that these settings are for.
+
+    An ingress has no database, a worker no keys; only reconcile asks the sender, and needs no broker.
+    """
     findings = check_settings(settings, webhooks=role in {"all", "ingress"})
-    findings += await check_broker(settings, role)
+    if role != "reconcile":
+        findings += await check_broker(settings, role)
     if role != "ingress":
         findings += await check_database(settings)
     if role in {"all", "balances"}:
         findings += await check_balances(settings)
+    if role == "reconcile" or (role == "all" and settings.sender_api_url):
+        findings += await check_sender(settings)
     return findings
 
 

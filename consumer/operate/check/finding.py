@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 # Which process the check is for.
-Role = Literal["all", "ingress", "worker", "balances"]
+Role = Literal["all", "ingress", "worker", "balances", "reconcile"]
 
 
 class Level(StrEnum):

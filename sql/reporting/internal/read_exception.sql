@@ -181,4 +181,21 @@ WHERE EXISTS (
             IS NOT DISTINCT FROM (told.account_id, told.currency, told.issuing_station_id)
 )
 GROUP BY told.livemode, told.certificate_id
-HAVING coalesce(sum(told.outstanding), 0) <> coalesce(sum(told.booked), 0);
+HAVING coalesce(sum(told.outstanding), 0) <> coalesce(sum(told.booked), 0)
+
+UNION ALL
+
+SELECT
+    livemode,
+    'sender_differs',
+    'error',
+    entity,
+    entity_id,
+    account_id,
+    differs_since,
+    coalesce((amount_here * 0.00001)::text, 'nothing')
+        || CASE WHEN price_here <> price_there THEN ' at ' || price_here * 0.00001 ELSE '' END,
+    coalesce((amount_there * 0.00001)::text, CASE WHEN verdict = 'missing_there' THEN 'nothing' ELSE 'an amount' END)
+        || CASE WHEN price_here <> price_there THEN ' at ' || price_there * 0.00001 ELSE '' END
+FROM reporting_internal.compared
+WHERE verdict IN ('balance_differs', 'missing_here', 'missing_there') AND holds;

@@ -79,6 +79,40 @@ async def test_what_is_no_currency_code_shares_one_label(connections: Pool) -> N
     assert metric("giftcert_rollforward_difference") == {"CAD": 0, "USD": 0, "unspecified": 0, "other": 0}
 
 
+async def test_what_the_sender_says_becomes_metrics_once_somebody_asked_it(connections: Pool) -> None:
+    from consumer.worker.apply import apply  # noqa: PLC0415
+
+    station = {"primaryCurrencyCode": "CAD"}
+    bodies = [bought(_id=name, customerNumber="c", shiftLocation=station) for name in "abcd"]
+    async with connections.acquire() as connection:
+        await apply(connection, [event(body) for body in bodies])
+        await read_reports(connection)
+        assert metric("giftcert_reconciliation_coverage_ratio") == metric("giftcert_reconciliation_differences") == {}
+        await connection.execute("INSERT INTO reconciliation_run (livemode) VALUES (true)")
+        await connection.executemany(
+            "INSERT INTO reconciliation_item (looked_at, run_id, entity, livemode, entity_id, list_key, verdict,"
+            " amount_here, amount_there) VALUES (now(), 1, 'certificate', true, $1, 'c', $2, $3, $4)",
+            [
+                ("a", "match", 5_000_000, 5_000_000),
+                ("b", "balance_differs", 5_000_000, 1),
+                ("c", "balance_differs", 1, 4),  # ours has moved since
+                ("e", "missing_here", None, 1),
+            ],
+        )
+        await connection.execute("INSERT INTO sender_undelivered VALUES (now(), now() - interval '1 hour', 3)")
+        await read_reports(connection)
+    assert metric("giftcert_reconciliation_coverage_ratio") == {"CAD": 0.25}
+    assert metric("giftcert_reconciliation_differences") == {
+        "balance_differs": 1,
+        "missing_here": 1,
+        "missing_there": 0,
+        "in_flight": 0,
+        "unreadable": 0,
+    }
+    assert REGISTRY.get_sample_value("giftcert_sender_undelivered") == 3
+    assert REGISTRY.get_sample_value("giftcert_sender_undelivered_oldest_seconds") == pytest.approx(3600, abs=60)
+
+
 @pytest.mark.usefixtures("books")
 async def test_only_the_worker_whose_turn_it_is_shows_them(connections: Pool) -> None:
     turn = False

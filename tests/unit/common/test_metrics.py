@@ -36,6 +36,10 @@ PROMISED: dict[str, tuple[type[MetricWrapperBase], set[str]]] = {
     "db_pool_connections": (Gauge, {"state"}),
     "rollforward_difference": (Gauge, {"currency"}),
     "data_quality_exceptions": (Gauge, {"rule"}),
+    "reconciliation_coverage_ratio": (Gauge, {"currency"}),
+    "reconciliation_differences": (Gauge, {"verdict"}),
+    "sender_undelivered": (Gauge, set()),
+    "sender_undelivered_oldest_seconds": (Gauge, set()),
     "build_info": (Info, set()),
 }
 

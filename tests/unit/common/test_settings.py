@@ -59,6 +59,13 @@ REFUSED = {
     "WORKER_STALL_SECONDS": ("0", "-1", "2m", "nan", "inf"),
     "DEAD_LETTER_MAX_COUNT": ("0", "-1", "many"),
     "DEAD_LETTER_MAX_RATIO": ("0", "1.01", "20%", "nan"),
+    "SENDER_API_URL": (
+        *("api.example.com", "http://api.example.com", "https://", "https://user:secret@host/", "https://host/?a=b"),
+        *("file:///etc/passwd", "https://host/a b", "https://host#a"),
+    ),
+    "SENDER_API_RATE": ("0", "-1", "1001", "nan", "inf", "fast"),
+    "SENDER_API_TIMEOUT_SECONDS": ("0", "-1", "nan", "inf"),
+    "RECONCILE_SETTLE_SECONDS": ("-1", "nan", "inf", "86401"),
     "ADMIN_PORT": ("0", "65536", "-1", "http"),
     "REPORTING_TIME_ZONE": ("Toronto", "+02:00", "Europe/Atlantis", "../UTC"),
     "ACCOUNT_CURRENCIES": ("CAD", "=CAD", "account=", ",", "a=CAD;b=USD", "a=cad", "a=$", "a=CAD,a=USD"),
@@ -72,6 +79,7 @@ FREE_TEXTS = {
     *("KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE", "KAFKA_SSL_KEY_PASSWORD"),
     *("KAFKA_OAUTH_TOKEN_URL", "KAFKA_OAUTH_CLIENT_ID", "KAFKA_OAUTH_CLIENT_SECRET", "KAFKA_OAUTH_SCOPE"),
     *("KAFKA_OAUTH_CAFILE", "KAFKA_OAUTH_TOKEN_FILE"),
+    *("SENDER_API_KEY", "SENDER_API_TOKEN", "SENDER_API_CAFILE", "SENDER_API_ACCOUNTS"),
     *("INGRESS_HOST", "ADMIN_HOST"),
 }
 

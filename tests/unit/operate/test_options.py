@@ -13,6 +13,8 @@ HUGE = ("99999999", str(2**31), str(2**63), "1" + "0" * 30, "1" + "0" * 5000)
 NO_NUMBERS = ("", " ", "many", "1.5", "0x10", "nan", "inf", "1e3", "٣", "-1", "0")
 REFUSED = {
     ("prune", "--older-than"): (*HUGE, *(number for number in NO_NUMBERS if number != "٣"), str(MOST_DAYS + 1)),
+    ("reconcile", "--customers"): (*HUGE[1:], "", "many", "1.5", "nan", "inf", "-1", "0"),
+    ("reconcile", "--max-age"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", str(MOST_DAYS + 1)),
     ("simulate", "--count"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", "0"),
     ("simulate", "--days"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", "0", "3651"),
     ("simulate", "--concurrency"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", "0"),

@@ -1,0 +1,144 @@
+"""What `giftledger reconcile` and `giftledger undelivered` print."""
+
+import asyncio
+import csv
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from consumer.common.bounds import give_up
+from consumer.common.errors import Fatal
+from consumer.common.settings import Settings
+from consumer.postgres.database import connect, statement
+from consumer.postgres.reporting import TWINS
+from consumer.sender.client import NoAnswer, sender_api
+from consumer.sender.reconcile import Summary, Wanted, reconcile
+from consumer.sender.undelivered import list_undelivered, note, retry
+from consumer.sender.verdicts import DIFFERENCES, Verdict
+
+LIVE, TEST = TWINS
+# What a terminal would take for a command, and a spreadsheet for a formula: ids and numbers are the sender's to choose.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+
+
+async def run_reconcile(settings: Settings, wanted: Wanted, stop: asyncio.Event) -> None:
+    """Reconcile until it ends or ``stop`` is set, and say what came of it."""
+    walk, stopped = asyncio.create_task(reconcile(settings, wanted)), asyncio.create_task(stop.wait())
+    await asyncio.wait({walk, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await give_up(stopped)
+    if not walk.done():
+        await give_up(walk)
+        click.echo("Stopped. The next run goes on from here.")
+        return
+    _show(walk.result())
+
+
+def _show(summary: Summary) -> None:
+    found = Counter(summary.newest.values())
+    click.echo(
+        f"{summary.lists} lists in {summary.requests} requests, {len(summary.newest)} certificates and definitions:"
+    )
+    for verdict in Verdict:
+        if found[verdict]:
+            click.echo(f"    {verdict.value}: {found[verdict]}")
+    if summary.failures:
+        click.echo(f"{summary.failures} lists could not be had; they are asked for again later.")
+    if found.keys() & DIFFERENCES:
+        click.echo("`giftledger reconcile --list table` shows what differs.")
+
+
+async def show_differences(settings: Settings, form: str, *, livemode: bool) -> None:
+    """Print what differs, for whoever asks the sender's support; nobody is asked now."""
+    connection = await connect(settings)
+    try:
+        sql = statement("sender/differences").replace("{schema}", LIVE if livemode else TEST)
+        rows = [dict(row) for row in await connection.fetch(sql)]
+    finally:
+        await connection.close()
+    names = (
+        "verdict",
+        "customer_number",
+        "entity",
+        "entity_id",
+        "here",
+        "there",
+        "differs_since",
+        "account_id",
+        "currency",
+    )
+    if form == "csv":
+        _csv(names, rows)
+    else:
+        _table(names, rows)
+        click.echo(f"{len(rows)} differences.")
+
+
+def _csv(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow(["'" * bool(_is_formula(row[name])) + text(row[name]) for name in names])
+
+
+def _is_formula(value: object) -> bool:
+    return isinstance(value, str) and _FORMULA.match(value) is not None
+
+
+def text(value: object) -> str:
+    """Write a value on a line, without what a terminal would obey."""
+    return "" if value is None else _CONTROL.sub("\ufffd", f"{value}")
+
+
+def _table(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    table = Table(*names, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(text(row[name]) for name in names))
+    Console(markup=False, highlight=False, width=240, soft_wrap=True).print(table)
+
+
+async def show_undelivered(settings: Settings) -> None:
+    """List what the sender could not deliver. Raises Fatal where that cannot be had."""
+    connection = await connect(settings)
+    try:
+        async with sender_api(settings, connection) as api:
+            found = await _asked(list_undelivered(api))
+            await note(connection, found)
+    finally:
+        await connection.close()
+    names = ("id", "event", "entity_id", "created_at")
+    _table(names, [webhook._asdict() for webhook in found])
+    click.echo(f"{len(found)} undelivered webhooks.")
+
+
+async def retry_undelivered(settings: Settings, webhook_ids: tuple[str, ...], *, everything: bool) -> None:
+    """Have the sender send webhooks again. Raises Fatal in the end when one could not be, after trying all."""
+    connection = await connect(settings)
+    failed = 0
+    try:
+        async with sender_api(settings, connection) as api:
+            chosen = [webhook.id for webhook in await _asked(list_undelivered(api))] if everything else webhook_ids
+            for webhook_id in chosen:
+                try:
+                    await retry(api, webhook_id)
+                except NoAnswer as error:
+                    failed += 1
+                    click.echo(f"{text(webhook_id)}: {error}", err=True)
+    finally:
+        await connection.close()
+    click.echo(f"{len(chosen) - failed} webhooks are sent again.")
+    if failed:
+        raise Fatal(f"{failed} could not be sent again.")
+
+
+async def _asked(question: Any) -> Any:
+    try:
+        return await question
+    except NoAnswer as error:
+        raise Fatal(f"The sender's API could not be asked for undelivered webhooks: {error}.") from None

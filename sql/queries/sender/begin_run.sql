@@ -1,0 +1,1 @@
+INSERT INTO reconciliation_run (livemode, accounts) VALUES ($1, $2) RETURNING id

@@ -1,0 +1,1 @@
+SELECT pg_advisory_unlock(hashtextextended('giftledger sender pace', 0))
