@@ -20,6 +20,7 @@ from rich.console import Console
 
 from consumer.traffic import Truth
 from consumer.traffic.simulate import SimulationError, Summary, simulate
+from deploy.local.asking import ask_the_sender
 from deploy.local.comparison import Comparison, Liability, compare, liabilities
 from deploy.local.processes import StackError
 from deploy.local.reports import print_metrics, print_reports, scrape, terminal, total
@@ -30,6 +31,8 @@ from deploy.local.verdict import verdict
 from deploy.local.waiting import free_port
 
 APPLIED_SECONDS = 60
+# So many webhooks are lost on the way, on purpose.
+LOST = 3
 
 
 class Running(NamedTuple):
@@ -59,8 +62,17 @@ def demo(console: Console, count: int, seed: int) -> bool:
     """Run the demo; answer whether everything agrees."""
     started = time.monotonic()
     with running(console) as system:
-        summary, truth = play_sender(console, system, count, seed)
+        summary, truth = play_sender(console, system, count, seed, lost=LOST)
+        with step(
+            console, f"giftledger reconcile found what was lost, and the sender sent {len(truth.lost)} webhooks again"
+        ):
+            found = asyncio.run(
+                ask_the_sender(
+                    console, system.commands, system.url, truth, lambda: wait_until_applied(console, system, truth)
+                )
+            )
         comparisons, outstanding = asyncio.run(report(console, system, truth))
+        comparisons += found
         with step(console, "Stopped ingress and worker"):
             system.commands.stop()
     agrees = verdict(console, summary, truth, comparisons, outstanding)
@@ -105,8 +117,8 @@ def running(console: Console) -> Iterator[Running]:
         yield Running(commands, ingress, worker, f"http://127.0.0.1:{port}")
 
 
-def play_sender(console: Console, system: Running, count: int, seed: int) -> tuple[Summary, Truth]:
-    """Post the traffic of yesterday, and wait until it is applied. Raises SimulationError."""
+def play_sender(console: Console, system: Running, count: int, seed: int, *, lost: int = 0) -> tuple[Summary, Truth]:
+    """Post the traffic of yesterday without what is lost, and wait until it is applied. Raises SimulationError."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with step(console, f"Posted the documents' examples and a simulated day of {count:,} webhooks"):
         summary, truth = asyncio.run(
@@ -116,16 +128,19 @@ def play_sender(console: Console, system: Running, count: int, seed: int) -> tup
                 count=count,
                 seed=seed,
                 start=midnight - timedelta(days=1),
+                lost=lost,
             )
         )
     with suppress(TimeoutError), step(console, "Everything acknowledged is applied or dead-lettered"):
-        wait_until_applied(console, system, truth)  # the comparison tells what is missing after a timeout
+        # The comparison tells what is missing after a timeout.
+        wait_until_applied(console, system, truth, missing=len(truth.lost))
     return summary, truth
 
 
-def wait_until_applied(console: Console, system: Running, truth: Truth) -> None:
+def wait_until_applied(console: Console, system: Running, truth: Truth, *, missing: int = 0) -> None:
     """Wait for the ledger and the worker's own count. Raises TimeoutError after saying how far they came."""
-    processed = truth.attempts + truth.duplicates + truth.dead_lettered
+    attempts = truth.attempts - missing
+    processed = attempts + truth.duplicates + truth.dead_lettered
     progress = ""
 
     def applied() -> bool:
@@ -135,10 +150,10 @@ def wait_until_applied(console: Console, system: Running, truth: Truth) -> None:
         done = total(metrics, "giftcert_messages_processed_total")
         dead = total(metrics, "giftcert_dead_letters_total")
         progress = (
-            f"{ledger} of {truth.attempts} attempts in the ledger, {done} of {processed} records "
+            f"{ledger} of {attempts} attempts in the ledger, {done} of {processed} records "
             f"processed, {dead} of {truth.dead_lettered} dead letters"
         )
-        return ledger >= truth.attempts and dead >= truth.dead_lettered and done >= processed
+        return ledger >= attempts and dead >= truth.dead_lettered and done >= processed
 
     try:
         system.worker.process.wait_until(applied, "all applied or dead-lettered", APPLIED_SECONDS)

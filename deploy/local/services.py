@@ -59,9 +59,9 @@ class Giftledger:
         """The secret of the first signing key."""
         return self.environment["WEBHOOK_SIGNING_KEYS"].partition(",")[0].partition("=")[2]
 
-    def run(self, *arguments: str) -> None:
+    def run(self, *arguments: str, **settings: str) -> None:
         """Run a command to its end. Raises StackError, with its output, when it fails."""
-        process = self._start("-".join(arguments), arguments)
+        process = self._start("-".join(arguments), arguments, **settings)
         if process.wait() != 0:
             raise StackError(f"giftledger {' '.join(arguments)} failed\n{process.tail()}")
 

@@ -75,6 +75,8 @@ def test_the_demo_fits_a_terminal_and_ends_with_its_verdict_and_a_next_step(make
     assert "make up" in last
     for currency in ("CAD", "EUR", "MXN", "USD"):
         assert re.search(rf"^{currency} +([\d,.]+) +\1 +✓ *$", terminal.text, re.MULTILINE), currency
+    # Three webhooks were lost on purpose, and reconcile found those.
+    assert re.search(r"^lost webhooks found by reconcile +3 +3 +✓ *$", terminal.text, re.MULTILINE)
     # Whole identifiers, of certificates, definitions and accounts.
     assert len(re.findall(r"^[0-9a-f]{24}\b", terminal.text, re.MULTILINE)) > 10
 
