@@ -271,8 +271,9 @@ def test_only_what_needs_it_reaches_kafka_or_the_database(place: str) -> None:
         return {name(workload) for workload in WORKLOADS if selects(selector, labels(workload))}
 
     both = {f"Deployment/giftledger-{name}" for name in ("worker", "balances", "console")}
+    commands = {"Job/giftledger-migrate", "CronJob/giftledger-prune", "CronJob/giftledger-reconcile"}
     assert reaching("kafka") == {"Deployment/giftledger-ingress", *both}
-    assert reaching("postgres") == {"Job/giftledger-migrate", "CronJob/giftledger-prune", *both}
+    assert reaching("postgres") == {*commands, *both}
 
 
 def test_nothing_is_open_that_no_policy_names() -> None:
