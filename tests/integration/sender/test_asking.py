@@ -54,16 +54,21 @@ async def looks(connections: Pool) -> dict[str, str]:
 async def test_the_sender_is_never_asked_more_often_than_the_setting_says(
     connections: Pool, environment: Environment
 ) -> None:
+    """The pause begins with the answer: no delay on the way lets two questions come too soon after one another."""
     api = SimulatedApi(await sold(connections, *(held(n, f"c{n}") for n in range(6))))
-    rate = 10.0
+    rate, thinking = 10.0, 0.05
 
+    async def think() -> None:
+        await asyncio.sleep(thinking)
+
+    api.meanwhile = think
     async with asked(api, environment, SENDER_API_RATE=f"{rate}") as settings:
         # Two that walk, and one that asks for something else meanwhile.
         await asyncio.gather(once(settings), once(settings, max_age=timedelta(days=1)), show_undelivered(settings))
 
     times = [at for at, _ in api.asked]
     assert len(times) == 6 + 3
-    assert min(later - earlier for earlier, later in pairwise(times)) >= 1 / rate
+    assert min(later - earlier for earlier, later in pairwise(times)) >= thinking + 1 / rate
 
 
 async def test_a_second_process_waits_and_asks_for_nobody_twice(connections: Pool, environment: Environment) -> None:
