@@ -210,19 +210,20 @@ def _route(body: bytes) -> Routed:
 def _record_headers(head: Head, routed: Routed, verified: Verified | None, received_at: float) -> Headers:
     envelope = routed.envelope
     arrival = datetime.fromtimestamp(received_at, UTC).isoformat(timespec="milliseconds")
-    headers = {
-        "event": envelope.event,
-        "event-id": envelope.id,
-        "attempt-id": envelope.attempt_id,
-        "livemode": "true" if envelope.livemode else "false",
-        "received-at": arrival.replace("+00:00", "Z"),
-    }
+    headers = [
+        ("event", envelope.event.encode()),
+        ("event-id", envelope.id.encode()),
+        ("attempt-id", envelope.attempt_id.encode()),
+        ("livemode", b"true" if envelope.livemode else b"false"),
+        ("received-at", arrival.replace("+00:00", "Z").encode()),
+    ]
     if verified:
-        headers["signing-key-id"] = verified.key_id
-    if _TRACEPARENT.fullmatch(traceparent := head.get("traceparent", "")):
-        headers["traceparent"] = traceparent
-    sent = [("signature", signature.encode("latin-1"))] if (signature := head.get(HEADER)) else []
-    return [*((name, value.encode()) for name, value in headers.items()), *sent]
+        headers.append(("signing-key-id", verified.key_id.encode()))
+    if (traceparent := head.get("traceparent")) and _TRACEPARENT.fullmatch(traceparent):
+        headers.append(("traceparent", traceparent.encode()))
+    if signature := head.get(HEADER):
+        headers.append(("signature", signature.encode("latin-1")))
+    return headers
 
 
 async def run_ingress(settings: Settings, stop: asyncio.Event) -> None:
