@@ -92,9 +92,10 @@ def test_a_batch_that_was_damaged_is_no_record() -> None:
         next(read(PiecewiseRecords(bytes(fetched))))
 
 
-def test_a_batch_of_fewer_records_than_it_says_is_corrupt() -> None:
+@pytest.mark.parametrize("said", [99, 101])
+def test_a_batch_of_more_or_fewer_records_than_it_says_is_corrupt(said: int) -> None:
     fetched = bytearray(batch(LARGE))
-    fetched[57:61] = (101).to_bytes(4, "big")
+    fetched[57:61] = said.to_bytes(4, "big")
     fetched[17:21] = calc_crc32c(fetched[21:]).to_bytes(4, "big")
 
     with pytest.raises(CorruptRecordException):
