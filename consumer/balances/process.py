@@ -20,6 +20,7 @@ from consumer.common.diagnosis import diagnose_database, diagnose_kafka, explain
 from consumer.common.errors import THE_WAY_THERE, Fatal, Verdict, database_verdict
 from consumer.common.service import admin_app, serving
 from consumer.common.settings import Settings
+from consumer.kafka.batcher import TOO_LARGE
 from consumer.kafka.options import connection_options
 from consumer.kafka.transactions import Transactions
 from consumer.postgres.database import Pool, pool, session, shared_session, statement
@@ -137,6 +138,8 @@ async def _reason_to_wait(settings: Settings, error: Exception) -> str | None:
     """Say what an error makes us wait for; None where that would be to no avail."""
     if isinstance(error, Fatal):
         return str(error)
+    if isinstance(error, TOO_LARGE):
+        return "Kafka takes no record so large: `giftledger check` says which max.message.bytes its topic needs"
     if isinstance(error, KafkaError):
         cause = await diagnose_kafka(connection_options(settings)) if error.retriable else explain_kafka(error)
         return f"Kafka at {settings.kafka_bootstrap_servers}: {cause}"

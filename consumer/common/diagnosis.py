@@ -17,6 +17,7 @@ from aiokafka.errors import (
     KafkaError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
     UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
@@ -117,10 +118,17 @@ def _judge_hanging_up(mechanism: str | None) -> Diagnosis:
     )
 
 
+_MISSING_RIGHT = (
+    TopicAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+
+
 def explain_kafka(error: KafkaError) -> str:
     """Say what Kafka said, and the remedy where a right is missing."""
-    missing_right = TopicAuthorizationFailedError | GroupAuthorizationFailedError | ClusterAuthorizationFailedError
-    if isinstance(error, missing_right):
+    if isinstance(error, _MISSING_RIGHT):
         return f"refuses this user: {error}. {MISSING_RIGHTS_ON_KAFKA}"
     return str(error)
 

@@ -22,7 +22,7 @@ from consumer.common.errors import TooLarge, Unavailable
 Headers = Sequence[tuple[str, bytes]]
 
 # Larger than the topic's max.message.bytes, or than its segment.bytes.
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
 class Sending:
@@ -105,7 +105,7 @@ class Batcher:
     async def _deliver(self, batch: BatchBuilder, batched: Sequence[Sending]) -> None:
         """Send a batch and tell of it; where it is too large for the topic, its halves."""
         error = await self._send(batch)
-        if not isinstance(error, _TOO_LARGE):
+        if not isinstance(error, TOO_LARGE):
             self._arrived(self._topic, batched, error)
             return
         self._take_back(len(batched))

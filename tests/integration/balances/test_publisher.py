@@ -1,12 +1,15 @@
 """The publisher: what the tables say comes to the topics, and an older state is never the last one."""
 
 import asyncio
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from aiokafka.admin import NewPartitions
+from aiokafka.admin import NewPartitions, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from consumer.balances.lead import Superseded, leading
@@ -417,3 +420,37 @@ async def test_who_fills_a_topic_for_longer_than_his_lease_goes_on_leading(
         await connections.execute("DELETE FROM balance_topic")
         with pytest.raises(Superseded):
             await recognised(connection, settings, lead)
+
+
+async def test_a_topic_that_takes_no_record_so_large_is_what_a_publisher_waits_for(
+    settings: Settings, connections: Pool
+) -> None:
+    needs_fence(settings)
+    name = settings.topic(BALANCES)
+    small = {"cleanup.policy": "compact", "max.message.bytes": "300"}
+    async with admin(settings) as client:
+        await client.create_topics([NewTopic(name, 3, 1, topic_configs=small)])
+    await applied(connections, event(bought()))
+
+    async with publishing(settings):
+        await until(lambda: _waits_for(settings, "max.message.bytes"), "the limit as the reason")
+        async with admin(settings) as client:
+            resource = ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": "1000000"})
+            await client.alter_configs([resource])
+        await all_published(connections)
+
+    assert (await verify(settings)).differing == []
+
+
+async def _waits_for(settings: Settings, reason: str) -> bool:
+    return reason in await asyncio.to_thread(_health, f"http://127.0.0.1:{settings.admin_port}/health/ready")
+
+
+def _health(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own process, on loopback
+            return str(answer.read())
+    except urllib.error.HTTPError as not_ready:
+        return str(not_ready.read())
+    except OSError:
+        return ""  # not there yet

@@ -73,6 +73,12 @@ def test_balances_are_published_and_verified_with_the_rights_of_the_runbook(depl
     assert verified.exit_code == 0, verified.output
 
 
+def test_a_publisher_of_balances_without_its_rights_says_so(deployed: Deployment) -> None:
+    with commands(deployed.stack, deployed.settings("giftledger-worker")) as publishers:
+        publisher = publishers.start("balances")
+        wait_for(lambda: "deploy/README.md lists which rights" in reasons(publisher), "the remedy on /health/ready")
+
+
 def test_connections_that_the_broker_cuts_for_their_age_cost_no_webhook_and_no_rebalance(deployed: Deployment) -> None:
     with (
         commands(deployed.stack, deployed.settings("giftledger-ingress")) as of_ingress,
