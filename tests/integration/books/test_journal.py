@@ -64,6 +64,28 @@ async def test_an_event_between_others_takes_the_next_line_back_and_books_it_aga
     )
 
 
+async def test_each_line_is_corrected_because_of_the_late_event_before_it(connections: Pool) -> None:
+    first, second = event(paid_with(4_000_000, updated=30)), event(paid_with(1_000_000, updated=90))
+    await applied(connections, event(bought()), first, second)
+
+    early, later = event(paid_with(4_500_000, updated=20)), event(paid_with(2_000_000, updated=60))
+    await applied(connections, later, early)
+
+    rows = await connections.fetch(
+        "SELECT event_id, caused_by, entry FROM journal WHERE caused_by IN ($1, $2) ORDER BY effective_at, entry",
+        early.order.event_id,
+        later.order.event_id,
+    )
+    assert [tuple(row) for row in rows] == [
+        (early.order.event_id, early.order.event_id, 1),
+        (first.order.event_id, early.order.event_id, -1),
+        (first.order.event_id, early.order.event_id, 1),
+        (later.order.event_id, later.order.event_id, 1),
+        (second.order.event_id, later.order.event_id, -1),
+        (second.order.event_id, later.order.event_id, 1),
+    ]
+
+
 async def test_a_late_purchase_books_first_sight_back(connections: Pool) -> None:
     await applied(connections, event(paid_with(3_500_000, updated=60)))
     assert await standing(connections) == [("first_seen", 3_500_000)]

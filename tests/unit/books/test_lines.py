@@ -81,6 +81,16 @@ def test_the_newest_event_adds_its_lines_and_changes_no_other(whole: list[Delive
         assert made + step(standing, newest, terms, SETTINGS)[1] == walk(moving(ordered), terms, SETTINGS)[1]
 
 
+@given(lives)
+def test_the_newest_event_fits_the_terms_where_it_leaves_them_as_they_are(whole: list[Delivery]) -> None:
+    for history in histories(whole).values():
+        *before, newest = in_order(history)
+        if before and not newest.is_created:
+            terms = terms_of(before, NO_DEFINITIONS, SETTINGS)
+
+            assert terms.fit(newest) == (terms == terms_of([*before, newest], NO_DEFINITIONS, SETTINGS))
+
+
 @given(standing=lives, should=lives)
 def test_what_is_corrected_is_what_should_stand(standing: list[Delivery], should: list[Delivery]) -> None:
     before, after = (
@@ -175,6 +185,18 @@ def test_books_run_forward_over_two_stations_days() -> None:
 
     assert (sold.local_day, sold.posting_day) == (date(2026, 6, 2), date(2026, 6, 2))
     assert (redeemed.local_day, redeemed.posting_day) == (date(2026, 6, 1), date(2026, 6, 2))
+
+
+@pytest.mark.parametrize("sent", [{}, {"timeZone": "Mars/Olympus"}])
+def test_without_a_time_zone_of_its_station_an_event_falls_on_the_day_of_the_reporting_time_zone(
+    sent: dict[str, str],
+) -> None:
+    history = facts(event(bought(shiftLocation=sent)))
+
+    (line,) = lines(history, NO_DEFINITIONS, FigureSettings("Pacific/Auckland", {}))
+    (without_any,) = lines(history, NO_DEFINITIONS, FigureSettings("Mars/Olympus", {}))
+
+    assert (line.local_day, without_any.local_day) == (date(2026, 6, 2), date(2026, 6, 1))
 
 
 def test_a_line_counts_from_the_latest_time_so_far() -> None:
