@@ -3,16 +3,16 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from consumer.books.journal import COLUMNS, Entry, Present, row_of
 from consumer.books.lines import Line, lines
 from consumer.postgres.figure_settings import FigureSettings
-from schemas.certificates import fact_of
 from tests.builders import bought, event
 
 SETTINGS = FigureSettings("UTC", {})
 NOW = datetime(2026, 7, 5, tzinfo=UTC)
-(SOLD,) = lines([fact_of(event(bought(price=4_000_000, accountId="a")))], {}, SETTINGS)
+(SOLD,) = lines([event(bought(price=4_000_000, accountId="a")).snapshot], {}, SETTINGS)
 
 
 def present(closed: dict[str, date]) -> Present:
@@ -20,7 +20,7 @@ def present(closed: dict[str, date]) -> Present:
 
 
 def of(month: int, account_id: str | None) -> Line:
-    return SOLD._replace(posting_day=date(2026, month, 30), account_id=account_id)
+    return replace(SOLD, posting_day=date(2026, month, 30), account_id=account_id)
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,13 @@ SOLD = event(bought(100, transactionsPaid=[]))
         ([paid(50, 30, 1, shiftLocation={"primaryCurrencyCode": "CAD"})], ["currency_changed"]),
         ([paid(50, 30, 1, createdAt={"value": "1999-12-31T00:00:00Z", "offset": 0})], ["date_implausible"]),
         ([paid(50, 30, 1, customerNumber=[])], ["field_unreadable"]),
+        ([paid(0, 30, 1, customerNumber=[])], ["field_unreadable"]),
+        ([paid(50, 30, 1, deleted=True), paid(50, 60, 2, deleted=True)], []),
+        ([paid(50, 30, 1, deleted=True), paid(40, 60, 1, deleted=True)], ["redeemed_after_deleted"]),
+        (
+            [event(bought(90, updated=1, transactionsPaid=[], customerNumber=[]))],
+            ["created_again", "field_unreadable"],
+        ),
     ],
 )
 def test_the_exceptions_that_events_show(events: list[Event], found: list[str]) -> None:
