@@ -67,16 +67,22 @@ async def test_a_worker_may_read_the_figures_and_they_become_metrics(writer_url:
     assert metric("giftcert_data_quality_exceptions")["balance_rose"] == 1
 
 
-async def test_what_is_no_currency_code_shares_one_label(connections: Pool) -> None:
+async def test_what_is_no_currency_code_is_none_and_shares_one_label_where_an_earlier_version_took_it(
+    connections: Pool,
+) -> None:
     from consumer.worker.apply import apply  # noqa: PLC0415
 
-    given = ["CAD", "USD", "CADX", "Ω" * 60_000, "C D", "\u202eCAD", "12"]
-    bodies = [bought(_id=code[:9], shiftLocation={"primaryCurrencyCode": code}) for code in given]
+    none = ["CADX", "Ω" * 60_000, "C D", "\u202eCAD", "12"]
+    bodies = [bought(_id=code[:9], shiftLocation={"primaryCurrencyCode": code}) for code in ["CAD", "USD", *none]]
     bodies.append(bought(_id="none", shiftLocation=None, displayCurrency=None))
     async with connections.acquire() as connection:
         await apply(connection, [event(body) for body in bodies])
         await read_reports(connection)
-    assert metric("giftcert_rollforward_difference") == {"CAD": 0, "USD": 0, "unspecified": 0, "other": 0}
+        assert metric("giftcert_rollforward_difference") == {"CAD": 0, "USD": 0, "unspecified": 0}
+        for code in none:
+            await connection.execute("UPDATE certificate SET currency = $1 WHERE certificate_id = $2", code, code[:9])
+        await read_reports(connection)
+    assert metric("giftcert_rollforward_difference").keys() == {"CAD", "USD", "unspecified", "other"}
 
 
 async def test_what_the_sender_says_becomes_metrics_once_somebody_asked_it(connections: Pool) -> None:
