@@ -107,6 +107,7 @@ lock: $(READY) ## Pin the dependencies again, with hashes
 	@$(LOCK) pyproject.toml --output-file deploy/requirements/runtime.txt
 	@$(LOCK) pyproject.toml --extra simulate --output-file deploy/requirements/simulate.txt
 	@$(LOCK) pyproject.toml --extra reconcile --output-file deploy/requirements/reconcile.txt
+	@$(LOCK) pyproject.toml --extra close --output-file deploy/requirements/close.txt
 	@$(LOCK) pyproject.toml --extra dev --output-file deploy/requirements/dev.txt
 	@$(LOCK) deploy/requirements/peers.in --output-file deploy/requirements/peers.txt
 

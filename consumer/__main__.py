@@ -2,59 +2,18 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import click
-from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from consumer.common import log
-from consumer.common.errors import Fatal, Unavailable
-from consumer.common.settings import Settings, SettingsError, load, not_settings
+from consumer.command import command
+from consumer.commands_of_close import close
+from consumer.common.settings import Settings
 from consumer.operate.options import MOST_DAYS, Place, Rate, letter_filter
 
 if TYPE_CHECKING:
     from consumer.operate.check import Role
-
-
-class Failure(click.ClickException):
-    """Something went wrong that the message explains: exit 1."""
-
-    exit_code = 1
-
-
-def command(main: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its settings, and turn what it cannot bear into a message and an exit status."""
-
-    @wraps(main)
-    def run(**options: Any) -> None:
-        try:
-            settings = load()
-            log.configure(settings)
-            log.name_unread(not_settings())
-            main(settings, **options)
-        except SettingsError as error:
-            raise click.UsageError(str(error)) from None
-        except (Fatal, Unavailable) as error:
-            raise Failure(str(error)) from None
-        except KafkaConnectionError:
-            from consumer.common.diagnosis import diagnose_kafka
-            from consumer.kafka.options import connection_options
-
-            raise Failure(f"Kafka at {asyncio.run(diagnose_kafka(connection_options(settings)))}") from None
-        except KafkaError as error:
-            from consumer.common.diagnosis import explain_kafka
-
-            raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {explain_kafka(error)}") from None
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            from consumer.common.diagnosis import explain_database
-
-            raise Failure(explain_database(error)) from None
-
-    return run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -383,6 +342,9 @@ def simulate(settings: Settings, **options: Any) -> None:
     from consumer.traffic.command import run_simulate
 
     asyncio.run(run_simulate(settings, **options))
+
+
+main.add_command(close)
 
 
 if __name__ == "__main__":

@@ -306,6 +306,136 @@ COMMENT ON COLUMN giftcert.certificate_history.attempt_id IS 'The attempt that b
 
 COMMENT ON COLUMN giftcert.certificate_history.attempt_key IS 'The first 16 bytes of the SHA-256 of t or f (livemode) and the attempt id: any string, in a small index.';
 
+CREATE TABLE giftcert.close (
+    id bigint NOT NULL,
+    prepared bigint NOT NULL,
+    cut_at timestamp with time zone NOT NULL,
+    last_line bigint NOT NULL,
+    last_settled bigint NOT NULL,
+    month date NOT NULL,
+    account_id text COLLATE pg_catalog."C",
+    cut_by text NOT NULL,
+    time_zone text NOT NULL,
+    account_currencies text NOT NULL,
+    CONSTRAINT close_month_check CHECK ((month = date_trunc('month'::text, (month)::timestamp without time zone)))
+);
+
+ALTER TABLE giftcert.close OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.close IS 'Insert-only: the months that are closed, and where the books were cut.';
+
+COMMENT ON COLUMN giftcert.close.last_line IS 'The lines of the journal up to this id are in the close.';
+
+COMMENT ON COLUMN giftcert.close.last_settled IS 'What was settled up to this id is in the close.';
+
+COMMENT ON COLUMN giftcert.close.account_currencies IS 'JSON: the setting as it stood.';
+
+CREATE TABLE giftcert.close_certificate (
+    close_id bigint NOT NULL,
+    balance numeric NOT NULL,
+    balance_at_consideration numeric NOT NULL,
+    certificate_id text NOT NULL COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
+    issuing_station_id text COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C",
+    salt bytea NOT NULL,
+    leaf bytea NOT NULL
+);
+
+ALTER TABLE giftcert.close_certificate OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.close_certificate IS 'What was left on each certificate at the end of a month that is closed, in 1/100000; in this order the leaves of a tree.';
+
+COMMENT ON COLUMN giftcert.close_certificate.leaf IS 'SHA-256 of 0x00 and the row as canonical JSON, its salt included.';
+
+ALTER TABLE giftcert.close ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME giftcert.close_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE giftcert.close_manifest (
+    close_id bigint NOT NULL,
+    manifest text NOT NULL
+);
+
+ALTER TABLE giftcert.close_manifest OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.close_manifest IS 'What is signed of a close, as canonical JSON (RFC 8785).';
+
+CREATE TABLE giftcert.close_prepared (
+    id bigint NOT NULL,
+    prepared_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    month date NOT NULL,
+    account_id text COLLATE pg_catalog."C",
+    prepared_by text NOT NULL,
+    warnings text NOT NULL,
+    CONSTRAINT close_prepared_month_check CHECK ((month = date_trunc('month'::text, (month)::timestamp without time zone)))
+);
+
+ALTER TABLE giftcert.close_prepared OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.close_prepared IS 'Insert-only: who found nothing that blocks the close of a month and account (NULL is one). The newest counts.';
+
+COMMENT ON COLUMN giftcert.close_prepared.warnings IS 'JSON: what was accepted, each with its rule, what was found, and why.';
+
+ALTER TABLE giftcert.close_prepared ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME giftcert.close_prepared_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE giftcert.close_records (
+    close_id bigint NOT NULL,
+    first_offset bigint NOT NULL,
+    next_offset bigint NOT NULL,
+    kafka_partition integer NOT NULL,
+    topic text NOT NULL COLLATE pg_catalog."C",
+    passed_over int8multirange NOT NULL
+);
+
+ALTER TABLE giftcert.close_records OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.close_records IS 'Which records of the topics are in a close: from first_offset to before next_offset, but those passed over.';
+
+CREATE TABLE giftcert.close_rollforward (
+    close_id bigint NOT NULL,
+    opening numeric NOT NULL,
+    issued numeric NOT NULL,
+    first_seen numeric NOT NULL,
+    adjusted_up numeric NOT NULL,
+    redeemed numeric NOT NULL,
+    adjusted_down numeric NOT NULL,
+    voided numeric NOT NULL,
+    closing numeric NOT NULL,
+    for_earlier_months numeric NOT NULL,
+    closing_at_consideration numeric NOT NULL,
+    currency text NOT NULL COLLATE pg_catalog."C",
+    issuing_station_id text COLLATE pg_catalog."C"
+);
+
+ALTER TABLE giftcert.close_rollforward OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.close_rollforward IS 'The roll-forward that was signed: one row a currency and issuing station, in 1/100000. The lines whose period is the month.';
+
+CREATE TABLE giftcert.close_signature (
+    close_id bigint NOT NULL,
+    signed_at timestamp with time zone NOT NULL,
+    signed_by text NOT NULL,
+    public_key bytea NOT NULL,
+    signature bytea NOT NULL
+);
+
+ALTER TABLE giftcert.close_signature OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.close_signature IS 'Insert-only: who signed a close (Ed25519).';
+
 CREATE TABLE giftcert.closed_period (
     account_id text COLLATE pg_catalog."C",
     month date NOT NULL,
@@ -675,12 +805,22 @@ CREATE TABLE giftcert.settled (
     kafka_partition integer NOT NULL,
     outcome giftcert.settlement NOT NULL,
     topic text NOT NULL COLLATE pg_catalog."C",
-    offsets int8multirange NOT NULL
+    offsets int8multirange NOT NULL,
+    id bigint NOT NULL
 );
 
 ALTER TABLE giftcert.settled OWNER TO giftledger_owner;
 
 COMMENT ON TABLE giftcert.settled IS 'Insert-only: which offsets of a partition each transaction settled; a record that came again may be in several.';
+
+ALTER TABLE giftcert.settled ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME giftcert.settled_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE giftcert.station_name (
     occurred_at timestamp with time zone NOT NULL,
@@ -766,6 +906,30 @@ ALTER TABLE ONLY giftcert.certificate_history
 ALTER TABLE ONLY giftcert.certificate
     ADD CONSTRAINT certificate_pkey PRIMARY KEY (certificate_id, livemode);
 
+ALTER TABLE ONLY giftcert.close
+    ADD CONSTRAINT close_account_id_month_key UNIQUE NULLS NOT DISTINCT (account_id, month);
+
+ALTER TABLE ONLY giftcert.close_certificate
+    ADD CONSTRAINT close_certificate_close_id_certificate_id_currency_issuing__key UNIQUE NULLS NOT DISTINCT (close_id, certificate_id, currency, issuing_station_id);
+
+ALTER TABLE ONLY giftcert.close_manifest
+    ADD CONSTRAINT close_manifest_pkey PRIMARY KEY (close_id);
+
+ALTER TABLE ONLY giftcert.close
+    ADD CONSTRAINT close_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY giftcert.close_prepared
+    ADD CONSTRAINT close_prepared_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY giftcert.close_records
+    ADD CONSTRAINT close_records_pkey PRIMARY KEY (close_id, topic, kafka_partition);
+
+ALTER TABLE ONLY giftcert.close_rollforward
+    ADD CONSTRAINT close_rollforward_close_id_currency_issuing_station_id_key UNIQUE NULLS NOT DISTINCT (close_id, currency, issuing_station_id);
+
+ALTER TABLE ONLY giftcert.close_signature
+    ADD CONSTRAINT close_signature_pkey PRIMARY KEY (close_id, public_key);
+
 ALTER TABLE ONLY giftcert.closed_period
     ADD CONSTRAINT closed_period_account_id_key UNIQUE NULLS NOT DISTINCT (account_id);
 
@@ -830,13 +994,33 @@ CREATE INDEX redemption_total_posting_month ON giftcert.redemption_total USING b
 
 CREATE INDEX settled_settled_at ON giftcert.settled USING brin (settled_at) WITH (autosummarize='on');
 
+ALTER TABLE ONLY giftcert.close_certificate
+    ADD CONSTRAINT close_certificate_close_id_fkey FOREIGN KEY (close_id) REFERENCES giftcert.close(id);
+
+ALTER TABLE ONLY giftcert.close_manifest
+    ADD CONSTRAINT close_manifest_close_id_fkey FOREIGN KEY (close_id) REFERENCES giftcert.close(id);
+
+ALTER TABLE ONLY giftcert.close
+    ADD CONSTRAINT close_prepared_fkey FOREIGN KEY (prepared) REFERENCES giftcert.close_prepared(id);
+
+ALTER TABLE ONLY giftcert.close_records
+    ADD CONSTRAINT close_records_close_id_fkey FOREIGN KEY (close_id) REFERENCES giftcert.close(id);
+
+ALTER TABLE ONLY giftcert.close_rollforward
+    ADD CONSTRAINT close_rollforward_close_id_fkey FOREIGN KEY (close_id) REFERENCES giftcert.close(id);
+
+ALTER TABLE ONLY giftcert.close_signature
+    ADD CONSTRAINT close_signature_close_id_fkey FOREIGN KEY (close_id) REFERENCES giftcert.close_manifest(close_id);
+
 GRANT USAGE ON SCHEMA giftcert TO giftledger_writer;
+GRANT USAGE ON SCHEMA giftcert TO giftledger_closer;
 
 GRANT USAGE ON SCHEMA reporting TO giftledger_reporting;
 
 GRANT USAGE ON SCHEMA reporting_test TO giftledger_reporting;
 
 GRANT SELECT ON TABLE giftcert.account_currency TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.account_currency TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.balance_outbox TO giftledger_writer;
 
@@ -847,32 +1031,60 @@ GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.balance_topic TO giftledger_writer;
 GRANT ALL ON SEQUENCE giftcert.balance_version TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.certificate TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.certificate TO giftledger_closer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.certificate_document TO giftledger_writer;
 
 GRANT SELECT,INSERT ON TABLE giftcert.certificate_history TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.certificate_history TO giftledger_closer;
 
 GRANT UPDATE(received_at) ON TABLE giftcert.certificate_history TO giftledger_writer;
 
+GRANT SELECT,INSERT ON TABLE giftcert.close TO giftledger_closer;
+
+GRANT SELECT,INSERT ON TABLE giftcert.close_certificate TO giftledger_closer;
+
+GRANT SELECT,INSERT ON TABLE giftcert.close_manifest TO giftledger_closer;
+
+GRANT SELECT,INSERT ON TABLE giftcert.close_prepared TO giftledger_closer;
+
+GRANT SELECT,INSERT ON TABLE giftcert.close_records TO giftledger_closer;
+
+GRANT SELECT,INSERT ON TABLE giftcert.close_rollforward TO giftledger_closer;
+
+GRANT SELECT,INSERT ON TABLE giftcert.close_signature TO giftledger_closer;
+
 GRANT SELECT ON TABLE giftcert.closed_period TO giftledger_writer;
+GRANT SELECT,INSERT ON TABLE giftcert.closed_period TO giftledger_closer;
+
+GRANT UPDATE(month) ON TABLE giftcert.closed_period TO giftledger_closer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.definition TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.definition TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.exception TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.exception TO giftledger_closer;
 
 GRANT SELECT,INSERT ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.exception_acknowledgement TO giftledger_closer;
 
 GRANT SELECT,INSERT ON TABLE giftcert.journal TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.journal TO giftledger_closer;
 
 GRANT SELECT ON SEQUENCE giftcert.journal_id_seq TO giftledger_writer;
+GRANT SELECT ON SEQUENCE giftcert.journal_id_seq TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.journal_total TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.journal_total TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.journal_totalled TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.journal_totalled TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.other_attempt TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.other_attempt TO giftledger_closer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.rebooking_task TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.rebooking_task TO giftledger_closer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_item TO giftledger_writer;
 
@@ -883,13 +1095,18 @@ GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_run TO giftledger_wr
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.redemption_total TO giftledger_writer;
 
 GRANT SELECT ON TABLE giftcert.reporting_setting TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.reporting_setting TO giftledger_closer;
 
 GRANT SELECT,UPDATE ON TABLE giftcert.sender_pace TO giftledger_writer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.sender_undelivered TO giftledger_writer;
 
 GRANT SELECT,INSERT ON TABLE giftcert.settled TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.settled TO giftledger_closer;
+
+GRANT SELECT ON SEQUENCE giftcert.settled_id_seq TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.station_name TO giftledger_writer;
 
 GRANT SELECT ON TABLE giftcert.webhook_attempt TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.webhook_attempt TO giftledger_closer;

@@ -32,7 +32,7 @@ MISSING_RIGHTS_ON_KAFKA = (
 
 _GRANT = (
     "As whoever migrates, GRANT giftledger_writer TO the user of workers, giftledger_owner TO that of who migrates or "
-    "rebuilds, giftledger_reporting TO that of readers."
+    "rebuilds, giftledger_closer TO that of who closes months, giftledger_reporting TO that of readers."
 )
 
 

@@ -158,6 +158,11 @@ balances_leads = Gauge(
     "giftcert_balances_leads", "1 in the process that publishes balances, 0 in one that would go on for it."
 )
 
+open_period_age_days = Gauge(
+    "giftcert_open_period_age_days",
+    "For how many days the oldest open month of an account that closes its months has been over. From one worker.",
+)
+
 build_info = Info("giftcert_build", "What is running.")
 build_info.info({"version": version("giftledger")})
 
@@ -171,7 +176,7 @@ _OF_WORKER = (
     *(retries, dead_letters, dead_letters_window),
     *(consumer_lag, consumer_deferred, consumer_assigned_partitions, consumer_rebalances, consumer_log_breaks),
     *(consumer_last_poll, projection_last_applied, db_transaction_duration, db_pool_connections),
-    *(journal_corrections, rollforward_difference, data_quality_exceptions),
+    *(journal_corrections, rollforward_difference, data_quality_exceptions, open_period_age_days),
     *(reconciliation_coverage_ratio, reconciliation_differences, sender_undelivered, sender_undelivered_oldest),
 )
 _OF_BALANCES = (balances_behind, balances_behind_seconds, balances_leads)

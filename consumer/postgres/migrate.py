@@ -16,6 +16,7 @@ from consumer.common.settings import Settings
 from consumer.postgres import figure_settings, reporting
 from consumer.postgres.database import APPLICATION, OWNER, Connection, connect, statement
 
+_NEED_THE_REPORTS = {"giftledger_writer": "Two metrics will be missing", "giftledger_closer": "No month can be closed"}
 _TABLE_OF_MIGRATIONS = "giftcert.schema_migration"
 
 
@@ -59,9 +60,11 @@ async def _rehearse(connection: Connection) -> None:
 
 async def _left_to_grant(connection: Connection) -> list[str]:
     """Say what a migration was not allowed to grant, and went on without."""
-    if await connection.fetchval("SELECT pg_has_role('giftledger_writer', 'giftledger_reporting', 'USAGE')"):
-        return []
-    return ["Two metrics will be missing. As whoever made the roles: GRANT giftledger_reporting TO giftledger_writer."]
+    return [
+        f"{lacking}. As whoever made the roles: GRANT giftledger_reporting TO {role}."
+        for role, lacking in _NEED_THE_REPORTS.items()
+        if not await connection.fetchval("SELECT pg_has_role($1, 'giftledger_reporting', 'USAGE')", role)
+    ]
 
 
 async def _refuse_beside_other_versions(connection: Connection) -> None:

@@ -66,9 +66,11 @@ async def read_reports(connection: Connection) -> None:
         coverage = await connection.fetch(statement("report_metrics/coverage"), timeout=TIMEOUT_SECONDS)
         verdicts = await connection.fetch(statement("report_metrics/verdicts"), timeout=TIMEOUT_SECONDS)
         undelivered = await connection.fetch(statement("report_metrics/undelivered"), timeout=TIMEOUT_SECONDS)
+        open_days = await connection.fetchval(statement("report_metrics/open_period"))
     _forget()
     for rule, count in exceptions:
         metrics.data_quality_exceptions.labels(rule).set(count)
+    metrics.open_period_age_days.set(float(open_days))
     for currency, difference in differences:
         # Differences are absolute: those that share a label do not cancel out.
         metrics.rollforward_difference.labels(_label(currency)).inc(float(difference))
@@ -110,3 +112,4 @@ def _forget() -> None:
     metrics.reconciliation_differences.clear()
     metrics.sender_undelivered.set(0)
     metrics.sender_undelivered_oldest.set(0)
+    metrics.open_period_age_days.set(0)

@@ -17,7 +17,12 @@ WITH line AS (
 
 calendar AS (
     SELECT
-        generate_series(min(month)::timestamp, max(max(month)) OVER (), interval '1 month')::date AS month,
+        generate_series(
+            min(month)::timestamp,
+            -- A month that is closed has a row, also where nothing was booked since.
+            greatest(max(max(month)) OVER (), (SELECT max(month) FROM giftcert.closed_period WHERE {livemode})),
+            interval '1 month'
+        )::date AS month,
         account_id, currency, issuing_station_id
     FROM line
     GROUP BY account_id, currency, issuing_station_id
@@ -78,7 +83,7 @@ WINDOW so_far AS (
 );
 
 COMMENT ON VIEW {schema}.books_monthly IS
-'Grain: one row a month, account, currency and issuing station; every month from the station''s first to the latest of any.
+'Grain: one row a month, account, currency and issuing station; every month from the station''s first to the latest of any, or the latest that is closed.
 Reader: finance and auditors: the months as they were booked and signed.
 Definition: opening + issued + first_seen + adjusted_up − redeemed − adjusted_down − voided = closing, sums of the journal''s lines by their period: the month of their posting day, or the first month that was open then. What comes late for a closed month stands in a later one, as …_for_earlier_months, and a closed month stays as it was signed.';
 COMMENT ON COLUMN {schema}.books_monthly.month IS 'The first day of the month that the lines were booked into.';

@@ -10,7 +10,14 @@ from tests.reporting.loading import load
 from tests.reporting.year import ACCOUNT_CURRENCIES, TIME_ZONE, a_year
 
 REPORTS = {
-    *("books_monthly", "certificate_activity", "certificate_current", "cohort_redemption", "customer_holdings"),
+    *(
+        "books_monthly",
+        "certificate_activity",
+        "certificate_current",
+        "closes",
+        "cohort_redemption",
+        "customer_holdings",
+    ),
     *("data_quality_exceptions", "definition_current", "definition_performance", "dormant_certificates"),
     *("interlocation_settlement", "journal", "liability_aging", "liability_current", "liability_daily"),
     *("liability_rollforward_daily", "liability_rollforward_monthly", "pipeline_freshness"),

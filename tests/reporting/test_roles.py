@@ -13,7 +13,7 @@ from deploy.local.stack import Stack
 from tests.reporting.loading import load
 from tests.reporting.year import a_year
 
-ROLES = ("giftledger_owner", "giftledger_writer", "giftledger_reporting")
+ROLES = ("giftledger_owner", "giftledger_writer", "giftledger_reporting", "giftledger_closer")
 PASSWORD = "a-password"
 PERSONAL = ("Zoë", "Personal-Name", "zoe@personal.example")
 
@@ -61,11 +61,15 @@ async def test_a_reader_sees_every_report_and_nothing_personal(connections: Pool
         "INSERT INTO reconciliation_item (looked_at, run_id, verdict, entity, livemode, entity_id, list_key)"
         " SELECT now(), 1, 'missing_here', 'certificate', mode, 'c', 'n' FROM unnest(ARRAY[true, false]) AS mode"
     )
+    await connections.execute(
+        "INSERT INTO close_prepared (month, prepared_by, warnings) VALUES ('2025-01-01', 'Ann', '[]')"
+    )
     reader = await connect("giftledger_reporting")
 
     reports = await names(connections, ["reporting", "reporting_test"], "v")
     assert reports
-    for report in reports:
+    # Of test traffic nothing is closed.
+    for report in sorted({*reports} - {"reporting_test.closes"}):
         text = "\n".join(str(dict(row)) for row in await reader.fetch(f"SELECT * FROM {report}"))  # noqa: S608
         assert text, f"{report} is empty: nothing was checked"
         assert not [word for word in PERSONAL if word in text], report
@@ -113,6 +117,37 @@ async def test_a_writer_writes_the_tables_but_cannot_rewrite_history(connections
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await writer.execute(refused)
+
+
+async def test_a_closer_adds_closes_and_changes_nothing(connections: Pool, connect: Connect) -> None:
+    await load(connections, a_year(3, certificates=5))
+    closer = await connect("giftledger_closer")
+
+    await closer.execute("INSERT INTO giftcert.closed_period VALUES (NULL, '2025-01-01')")
+    assert await closer.fetch("SELECT * FROM reporting.books_monthly")
+    for refused in (
+        "INSERT INTO giftcert.journal DEFAULT VALUES",
+        "UPDATE giftcert.journal SET period = '2025-01-01'",
+        "DELETE FROM giftcert.settled",
+        "UPDATE giftcert.certificate SET balance = 0",
+        "SELECT * FROM giftcert.certificate_document",
+        "DELETE FROM giftcert.closed_period",
+        "UPDATE giftcert.closed_period SET account_id = 'a'",
+        *(
+            change.format(table)
+            for table in ("close", "close_prepared", "close_records", "close_rollforward", "close_certificate")
+            for change in ("DELETE FROM giftcert.{0}", "TRUNCATE giftcert.{0}")
+        ),
+        "UPDATE giftcert.close SET last_line = 0",
+        "UPDATE giftcert.close_certificate SET balance = 0",
+        "UPDATE giftcert.close_rollforward SET closing = 0",
+        "UPDATE giftcert.close_manifest SET manifest = ''",
+        "UPDATE giftcert.close_signature SET signed_by = ''",
+        "DELETE FROM giftcert.close_manifest",
+        "DELETE FROM giftcert.close_signature",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await closer.execute(refused)
 
 
 async def test_a_writer_reads_the_reports_that_it_exports_as_metrics(connect: Connect) -> None:

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "consumer.balances": "schemas common kafka postgres books worker",
     "consumer.sender": "schemas common postgres",
     "consumer.operate": "schemas common kafka postgres books worker balances sender",
+    "consumer.close": "schemas common kafka postgres books ingress",
     "consumer.traffic": "schemas common ingress",
     "consumer.contracts": "schemas common kafka ingress worker balances operate traffic",
 }

@@ -6,7 +6,9 @@ DECLARE
     acts_as_owner boolean := true;
     foreign_table record;
 BEGIN
-    FOREACH role_name IN ARRAY ARRAY['giftledger_owner', 'giftledger_writer', 'giftledger_reporting'] LOOP
+    FOREACH role_name IN ARRAY ARRAY[
+        'giftledger_owner', 'giftledger_writer', 'giftledger_reporting', 'giftledger_closer'
+    ] LOOP
         CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = role_name);
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
@@ -17,8 +19,8 @@ BEGIN
                 RAISE insufficient_privilege USING
                     MESSAGE = format('%s may not create the role %s', CURRENT_USER, role_name),
                     HINT = format(
-                        'Give it CREATEROLE, or have the roles giftledger_owner, giftledger_writer and '
-                        'giftledger_reporting created (NOLOGIN) and GRANT giftledger_owner TO %I.', CURRENT_USER
+                        'Give it CREATEROLE, or have the roles giftledger_owner, giftledger_writer, '
+                        'giftledger_reporting and giftledger_closer created (NOLOGIN) and GRANT giftledger_owner TO %I.', CURRENT_USER
                     );
         END;
     END LOOP;

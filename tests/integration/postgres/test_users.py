@@ -38,7 +38,7 @@ def a_database(postgres: Postgres, *, roles: bool, users: dict[str, str]) -> Ite
     database = "of_users"
     postgres.create_database(database)
     if roles:
-        for role in ("owner", "writer", "reporting"):
+        for role in ("owner", "writer", "reporting", "closer"):
             as_superuser(f"CREATE ROLE giftledger_{role} NOLOGIN")
     for user, attributes in users.items():
         as_superuser(f"CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}' {attributes}")
@@ -48,7 +48,8 @@ def a_database(postgres: Postgres, *, roles: bool, users: dict[str, str]) -> Ite
         postgres.drop_database(database)
         # At once: each may have been granted by another.
         as_superuser(
-            f"DROP ROLE IF EXISTS {', '.join(users)}, giftledger_owner, giftledger_writer, giftledger_reporting"
+            f"DROP ROLE IF EXISTS {', '.join(users)}, giftledger_owner, giftledger_writer, giftledger_reporting,"
+            " giftledger_closer"
         )
 
 
@@ -74,9 +75,10 @@ async def test_where_the_roles_are_made_by_others_a_member_migrates_and_is_told_
     with a_database(roles_apart, roles=True, users={"member": "IN ROLE giftledger_owner"}) as urls:
         may_create(roles_apart, "member")
 
-        (left,) = await migrate(load({"DATABASE_URL": urls["member"]}))
+        for_metrics, for_closes = await migrate(load({"DATABASE_URL": urls["member"]}))
 
-        assert "GRANT giftledger_reporting TO giftledger_writer" in left
+        assert "GRANT giftledger_reporting TO giftledger_writer" in for_metrics
+        assert "GRANT giftledger_reporting TO giftledger_closer" in for_closes
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ async def test_a_user_that_may_not_migrate_is_told_why_and_changes_nothing(
 
         assert roles_apart.execute(SCHEMAS, database="of_users") == 0
         made = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'giftledger%'"
-        assert roles_apart.execute(made) == (3 if roles else 0)
+        assert roles_apart.execute(made) == (4 if roles else 0)
 
 
 async def test_tables_of_somebody_who_migrated_before_and_kept_them_are_named(roles_apart: Postgres) -> None:

@@ -67,6 +67,31 @@ async def test_a_worker_may_read_the_figures_and_they_become_metrics(writer_url:
     assert metric("giftcert_data_quality_exceptions")["balance_rose"] == 1
 
 
+@pytest.mark.parametrize(
+    ("closed", "is_old"),
+    [({}, False), ({"a": "1 month"}, False), ({"a": "4 months", "": "1 month"}, True)],
+)
+async def test_the_age_of_the_oldest_open_month_is_that_of_accounts_that_close(
+    connections: Pool,
+    closed: dict[str, str],
+    is_old: bool,  # noqa: FBT001
+) -> None:
+    """Who closed the month four months ago has three that are over; who closed the last one has none."""
+    for account, ago in closed.items():
+        await connections.execute(
+            "INSERT INTO closed_period SELECT nullif($1, ''), date_trunc('month', now() - $2::text::interval)",
+            account,
+            ago,
+        )
+    async with connections.acquire() as connection:
+        await read_reports(connection)
+
+    (days,) = [
+        family.samples[0].value for family in REGISTRY.collect() if family.name == "giftcert_open_period_age_days"
+    ]
+    assert (days > 55) if is_old else (days == 0)
+
+
 async def test_what_is_no_currency_code_is_none_and_shares_one_label_where_an_earlier_version_took_it(
     connections: Pool,
 ) -> None:

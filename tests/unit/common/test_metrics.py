@@ -40,6 +40,7 @@ PROMISED: dict[str, tuple[type[MetricWrapperBase], set[str]]] = {
     "reconciliation_differences": (Gauge, {"verdict"}),
     "sender_undelivered": (Gauge, set()),
     "sender_undelivered_oldest_seconds": (Gauge, set()),
+    "open_period_age_days": (Gauge, set()),
     "build_info": (Info, set()),
 }
 

@@ -1,0 +1,50 @@
+"""Months: what is closed is a month of an account, and a month is over when it is over everywhere."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+import click
+
+# West of all others: there a month ends last.
+_LAST_CLOCK = timedelta(hours=12)
+
+
+class Period(NamedTuple):
+    """A month of an account (None is one); ``month`` is its first day."""
+
+    month: date
+    account_id: str | None
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} of {'no account' if self.account_id is None else f'account {self.account_id}'}"
+
+
+def month_after(month: date) -> date:
+    """Give the first day of the next month."""
+    return (month + timedelta(days=31)).replace(day=1)
+
+
+def month_before(month: date) -> date:
+    """Give the first day of the month before."""
+    return (month - timedelta(days=1)).replace(day=1)
+
+
+def over_at(month: date) -> datetime:
+    """Say when a month is over in every time zone."""
+    after = month_after(month)
+    return datetime(after.year, after.month, after.day, tzinfo=UTC) + _LAST_CLOCK
+
+
+class Month(click.ParamType[date]):
+    """A month, such as 2026-10."""
+
+    name = "month"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read the month, or say that it is none."""
+        if isinstance(value, date):
+            return value
+        if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", value, re.ASCII):
+            self.fail(f"{value!r} is not a month such as 2026-10", param, ctx)
+        return date.fromisoformat(f"{value}-01")

@@ -1,0 +1,154 @@
+"""Closing in tests: records on a broker, applied as they are, and months that are prepared, cut and signed."""
+
+import asyncio
+import dataclasses
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from consumer.books.rebooking import run_tasks
+from consumer.close import store
+from consumer.close.check import Finding
+from consumer.close.keys import read_public
+from consumer.close.month import Period
+from consumer.close.prepare import cut, prepare
+from consumer.close.sign import sign
+from consumer.close.verify import verify_close
+from consumer.common.settings import Settings
+from consumer.ingress.signature import sign as sign_webhook
+from consumer.kafka.options import producer_options
+from consumer.kafka.scan import scanning
+from consumer.postgres.database import Connection, Pool
+from consumer.worker.apply import apply
+from consumer.worker.attempts import settle_dead_letters
+from consumer.worker.decode import decoded
+from deploy.local.waiting import PATIENT_SECONDS
+from schemas.events import Event
+from schemas.registry import FAMILIES, route
+from tests.builders import encode
+
+KEY = "a-signing-key"
+JUNE, JULY = date(2026, 6, 1), date(2026, 7, 1)
+
+
+def private_key(folder: Path, name: str) -> Path:
+    """Make a key as the runbook says, and add its public half to the file of those to be trusted."""
+    key = folder / f"{name}.pem"
+    _openssl("genpkey", "-algorithm", "ed25519", "-out", str(key))
+    public = _openssl("pkey", "-in", str(key), "-pubout")
+    with (folder / "keys.pem").open("a", encoding="utf-8") as keys:
+        keys.write(f"{name}\n{public}")
+    return key
+
+
+def _openssl(*arguments: str) -> str:
+    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=True, env=os.environ)  # noqa: S603, S607
+    return done.stdout
+
+
+def on(day: date, **envelope: Any) -> dict[str, Any]:
+    """Give what builders take of an event that happened at noon of a day."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    return {
+        "updated": None,
+        "updatedAt": {"value": noon.isoformat(), "offset": 0},
+        "envelope": {"created": int(noon.timestamp()), **envelope},
+    }
+
+
+async def publish(settings: Settings, bodies: Sequence[dict[str, Any]], *, forged: bool = False, **record: Any) -> None:
+    """Put webhooks into their topics, as the ingress does; or such as the sender did not sign."""
+    producer = AIOKafkaProducer(**producer_options(settings))
+    await producer.start()
+    try:
+        for body in bodies:
+            value = encode(body)
+            routed = route(value)
+            headers = [
+                ("received-at", datetime.now(UTC).isoformat(timespec="milliseconds").encode()),
+                ("signature", sign_webhook(KEY, b"another" if forged else value, body["created"]).encode()),
+            ]
+            await producer.send_and_wait(
+                settings.topic(routed.topic), value, key=routed.key.encode(), headers=headers, **record
+            )
+    finally:
+        await producer.stop()
+
+
+class Applied:
+    """Applies what is new in the topics, in one batch; some of it may die instead."""
+
+    def __init__(self, settings: Settings, connections: Pool) -> None:
+        self.settings = settings
+        self.connections = connections
+        self.positions: dict[TopicPartition, int] = {}
+
+    async def catch_up(self, dying: Sequence[str] = (), altered: tuple[bytes, bytes] = (b"", b"")) -> None:
+        """Apply records, but those of the attempts ``dying``, which become dead letters.
+
+        With ``altered`` a piece of each body is applied as another one: then the books say something else.
+        """
+        topics = [self.settings.topic(family.topic) for family in FAMILIES]
+        records = []
+        async with scanning(self.settings, topics, self.positions) as scan:
+            async for batch in scan.read():
+                records += batch
+            self.positions = dict(scan.positions)
+        events, dead = [], []
+        for record in records:
+            event = decoded(dataclasses.replace(record, value=(record.value or b"").replace(*altered)))
+            if isinstance(event, Event) and event.attempt_id not in dying:
+                events.append(event)
+            else:
+                dead.append(record)
+        if events:
+            async with self.connections.acquire() as connection:
+                await apply(connection, events)
+        await settle_dead_letters(self.connections, dead)
+        await run_tasks(self.connections)
+
+
+async def closed(
+    connection: Connection, settings: Settings, period: Period, key: Path, *, accept: Sequence[str] = ()
+) -> None:
+    """Prepare, cut and sign a month."""
+    for step in (
+        await prepare(connection, settings, period, by="Ann", rules=accept, because=["a test"] if accept else []),
+        await cut(connection, settings, period, by="Ann", wait_seconds=5),
+    ):
+        assert step.is_clear, step
+    await sign(connection, period, key, by="Bob")
+
+
+async def findings(connection: Connection, period: Period, keys: Path | None = None) -> list[Finding]:
+    trusted = read_public(keys) if keys else None
+    return [finding async for finding in verify_close(connection, period, trusted)]
+
+
+async def signed_rows(connection: Connection, period: Period) -> list[dict[str, Any]]:
+    """Read what was signed of each certificate."""
+    close, _ = await store.close_of(connection, period)
+    rows = await connection.fetch(
+        "SELECT certificate_id, currency, balance::bigint FROM giftcert.close_certificate WHERE close_id = $1"
+        " ORDER BY certificate_id, currency",
+        close.id,
+    )
+    return [dict(row) for row in rows]
+
+
+async def somebody_waits(connections: Pool) -> None:
+    """Wait until a session waits for a lock. Raises TimeoutError."""
+    async with asyncio.timeout(PATIENT_SECONDS):
+        while not await connections.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def manifest(close: store.Close) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(close.manifest or b"{}")
+    return said
