@@ -609,7 +609,7 @@ CREATE TABLE giftcert.journal_total (
     negative numeric NOT NULL,
     entries bigint NOT NULL,
     certificates bigint NOT NULL,
-    posting_day date CONSTRAINT journal_total_posting_month_not_null NOT NULL,
+    posting_day date NOT NULL,
     movement giftcert.movement NOT NULL,
     livemode boolean NOT NULL,
     account_id text COLLATE pg_catalog."C",

@@ -12,6 +12,9 @@ WHERE certificate.certificate_id = journal.certificate_id AND certificate.livemo
 TRUNCATE giftcert.journal_total;
 UPDATE giftcert.journal_totalled SET up_to = 0;
 ALTER TABLE giftcert.journal_total RENAME COLUMN posting_month TO posting_day;
+-- Renamed alone, it would keep the name that NOT NULL has from PostgreSQL 18 on.
+ALTER TABLE giftcert.journal_total ALTER COLUMN posting_day DROP NOT NULL;
+ALTER TABLE giftcert.journal_total ALTER COLUMN posting_day SET NOT NULL;
 CREATE INDEX journal_total_posting_day ON giftcert.journal_total (posting_day);
 
 CREATE TABLE giftcert.redemption_total (
