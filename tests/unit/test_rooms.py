@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "consumer.operate": "schemas common kafka postgres books worker balances sender",
     "consumer.close": "schemas common kafka postgres books ingress",
     "consumer.traffic": "schemas common ingress",
+    "consumer.cli": "common ingress worker balances sender operate close traffic kafka postgres",
     "consumer.contracts": "schemas common kafka ingress worker balances operate traffic",
 }
 

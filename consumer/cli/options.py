@@ -12,20 +12,24 @@ import click
 MOST_DAYS = 36_500
 
 
-class Rate(click.FloatRange):
+class Between(click.FloatRange):
+    """A number in a range. Neither of the range's bounds would refuse a NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number, or say that it is none."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+class Rate(Between):
     """Times a second, from one in a quarter of an hour on."""
 
     name = "rate"
 
     def __init__(self) -> None:
         super().__init__(min=0.001, max=1_000_000)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read the rate, or say that it is none: neither bound refuses a NaN."""
-        rate = float(super().convert(value, param, ctx))
-        if math.isnan(rate):
-            self.fail(f"{value!r} is not a number", param, ctx)
-        return rate
 
 
 class Instant(click.ParamType[datetime]):

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from consumer.__main__ import main
-from consumer.operate.options import MOST_DAYS, Instant, Rate
+from consumer.cli.options import MOST_DAYS, Instant, Rate
 
 HUGE = ("99999999", str(2**31), str(2**63), "1" + "0" * 30, "1" + "0" * 5000)
 NO_NUMBERS = ("", " ", "many", "1.5", "0x10", "nan", "inf", "1e3", "٣", "-1", "0")
@@ -15,6 +15,7 @@ REFUSED = {
     ("prune", "--older-than"): (*HUGE, *(number for number in NO_NUMBERS if number != "٣"), str(MOST_DAYS + 1)),
     ("reconcile", "--customers"): (*HUGE[1:], "", "many", "1.5", "nan", "inf", "-1", "0"),
     ("reconcile", "--max-age"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", str(MOST_DAYS + 1)),
+    ("close cut", "--wait"): ("0", "-1", "61", "nan", "inf", "-inf", "1e400", "long", ""),
     ("simulate", "--count"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", "0"),
     ("simulate", "--days"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", "0", "3651"),
     ("simulate", "--concurrency"): (*HUGE, "", "many", "1.5", "nan", "inf", "-1", "0"),

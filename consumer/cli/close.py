@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from consumer.cli.command import command
+from consumer.cli.options import Between
 from consumer.close.month import Month
-from consumer.command import command
 from consumer.common.settings import Settings
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -72,7 +73,7 @@ def close_prepare(settings: Settings, **options: Any) -> None:
 @click.option(
     "--wait",
     "wait_seconds",
-    type=click.FloatRange(0.1, 60),
+    type=Between(0.1, 60),
     default=2,
     show_default=True,
     help="Seconds to wait for workers that are booking; those that come later wait behind.",
