@@ -1,7 +1,6 @@
 """Prepare and cut: somebody answers for the month, and the books are cut at it.
 
-Cutting takes milliseconds: under the closing lock, exclusively, only positions are noted. All else
-is derived from them.
+Cutting is short: under the closing lock, exclusively, only positions are noted. All else is derived from them.
 """
 
 import json
