@@ -10,7 +10,7 @@ from tests.bench.__main__ import MEASUREMENTS
 from tests.bench.report import as_json, circumstances, table
 from tests.bench.sizes import SMOKE
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.once]
 
 FIGURES = {
     "apply": [

@@ -29,6 +29,8 @@ from tests.services import (
     wait_for_metric,
 )
 
+pytestmark = pytest.mark.once
+
 COUNT = 400
 START = datetime(2026, 6, 1, tzinfo=UTC)
 SIGNING_KEY = "a-signing-key-that-nobody-may-read"

@@ -18,6 +18,8 @@ from tests.monitoring import DEPLOY, RULES, Prometheus, alerts, program, prometh
 from tests.sender import SECRET
 from tests.services import commands, deployment, start_both, wait_for_metric
 
+pytestmark = pytest.mark.once
+
 COUNT = 300
 # Several scrapes: a rate needs two of each series, and an increase between them.
 TRAFFIC_SECONDS = 6

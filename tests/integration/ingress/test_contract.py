@@ -19,6 +19,8 @@ from deploy.local.stack import Stack
 from tests.sender import SECRET
 from tests.services import commands, create_its_topics, deployment, start_ingress
 
+pytestmark = pytest.mark.once
+
 CASES = 100
 
 with warnings.catch_warnings():

@@ -26,6 +26,8 @@ from tests.integration.ingress.raw import (
 from tests.sender import Sender
 from tests.services import commands, create_its_topics, deployment, metric, start_ingress
 
+pytestmark = pytest.mark.once
+
 
 class Deployment(NamedTuple):
     ingress: Service

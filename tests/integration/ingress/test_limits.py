@@ -18,6 +18,8 @@ from tests.integration.ingress.raw import connect, received
 from tests.sender import Sender
 from tests.services import commands, create_its_topics, deployment, metric, start_ingress, wait_for
 
+pytestmark = pytest.mark.once
+
 READ_SECONDS = 1.5
 # What an answer may take beyond its bound, on a busy machine.
 MARGIN = 5.0

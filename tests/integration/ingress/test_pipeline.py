@@ -29,6 +29,8 @@ from tests.integration.ingress.raw import (
 from tests.sender import Sender
 from tests.services import commands, create_its_topics, deployment, metric, start_ingress, wait_for
 
+pytestmark = pytest.mark.once
+
 READ_SECONDS = 1.5
 KEEP_ALIVE_SECONDS = 2.5
 GET_HEALTH = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"

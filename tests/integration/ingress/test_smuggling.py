@@ -16,6 +16,8 @@ from tests.integration.ingress.raw import connect, received
 from tests.sender import SECRET, Sender
 from tests.services import commands, create_its_topics, deployment, metric, start_ingress
 
+pytestmark = pytest.mark.once
+
 LINE = b"POST /webhooks HTTP/1.1\r\nhost: localhost\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 

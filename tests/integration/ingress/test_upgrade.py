@@ -24,6 +24,8 @@ from tests.records import attempt, published, read_until
 from tests.sender import Sender
 from tests.services import commands, create_its_topics, deployment, start_ingress
 
+pytestmark = pytest.mark.once
+
 OFFERS = {
     "h2c": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n",
     "websocket": b"Upgrade: websocket\r\nConnection: keep-alive, upgrade\r\nSec-WebSocket-Version: 13\r\n",

@@ -14,7 +14,7 @@ from consumer.traffic.listed import Listed
 from consumer.traffic.losses import lose
 from tests.integration.sender.asking import START, applied, asked, differing, ids, listed, once, simulated
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.once]
 
 
 async def test_every_loss_of_a_year_is_found_and_nothing_else(connections: Pool, environment: dict[str, str]) -> None:

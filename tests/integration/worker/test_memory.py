@@ -13,6 +13,8 @@ from tests.builders import bought
 from tests.pipeline import publish
 from tests.services import commands, deployment, metric, start_worker
 
+pytestmark = pytest.mark.once
+
 BODY_BYTES = 250_000
 COUNT = 1000  # 250 MB, in one or two batches by their number
 # 16 MiB of bodies in hand, as many decoded ahead, and the rows that are made of them. Measured: 146 MiB, without a

@@ -24,6 +24,8 @@ from tests.databases import rows
 from tests.pipeline import RECEIVED_AT, dead_letters, until, working
 from tests.services import deployment
 
+pytestmark = pytest.mark.once
+
 MEGABYTES = 3 * 1024 * 1024
 DAMAGED = 1000
 certificates = itertools.count()
