@@ -1,6 +1,7 @@
 CREATE OR REPLACE VIEW {schema}.rollforward_restatements AS
--- A month is reported when it has ended in UTC-12 (which POSIX writes with the other sign). A line that is booked after
--- its month was reported restates that month and those after it, up to the last that had been reported by then.
+-- A month is reported when it has ended in UTC-12 (which POSIX writes with the other sign), a closed one when it was cut,
+-- which is later. A line that is booked after its month was reported restates that month and those after it that had been
+-- reported by then.
 WITH late AS (
     SELECT
         posting_month,
@@ -14,7 +15,8 @@ WITH late AS (
         END AS cause,
         change,
         caused_by = event_id AND entry = 1 AS is_event,
-        booked_at
+        booked_at,
+        not_yet.months AS not_yet
     FROM (
         SELECT
             *,
@@ -24,18 +26,27 @@ WITH late AS (
         -- First the cheap question, to which there is an index (interval '0' is UTC).
         WHERE livemode = {livemode} AND booked_at AT TIME ZONE interval '0' > posting_day + interval '36 hours'
     ) AS line
+    LEFT JOIN LATERAL (
+        SELECT array_agg(close.month ORDER BY close.month) AS months
+        FROM giftcert.close
+        WHERE {livemode}
+            AND close.account_id IS NOT DISTINCT FROM line.account_id
+            AND close.month >= line.posting_month
+            AND close.month < line.booked_month
+            AND close.cut_at >= line.booked_at
+    ) AS not_yet ON true
     WHERE booked_month > posting_month
 ),
 
 by_month AS (
     SELECT
-        posting_month, booked_month, account_id, currency, movement, cause,
+        posting_month, booked_month, not_yet, account_id, currency, movement, cause,
         sum(change) AS change,
         count(*) AS lines,
         count(*) FILTER (WHERE is_event) AS late_events,
         max(booked_at) AS last_booked_at
     FROM late
-    GROUP BY posting_month, booked_month, account_id, currency, movement, cause
+    GROUP BY posting_month, booked_month, not_yet, account_id, currency, movement, cause
 ),
 
 figures AS (
@@ -66,27 +77,32 @@ figures AS (
             ),
             ('closing', by_month.change)
     ) AS figure (figure, change)
+    WHERE month::date <> ALL (coalesce(by_month.not_yet, '{}'))
     GROUP BY month, by_month.account_id, by_month.currency, figure.figure
 )
 
 SELECT
-    month,
-    account_id,
-    currency,
-    figure,
-    change * 0.00001 AS change,
-    lines,
-    late_events,
-    causes,
-    last_booked_at,
-    (month + interval '1 month') AT TIME ZONE 'Etc/GMT+12' AS reported_at
+    figures.month,
+    figures.account_id,
+    figures.currency,
+    figures.figure,
+    figures.change * 0.00001 AS change,
+    figures.lines,
+    figures.late_events,
+    figures.causes,
+    figures.last_booked_at,
+    coalesce(close.cut_at, (figures.month + interval '1 month') AT TIME ZONE 'Etc/GMT+12') AS reported_at
 FROM figures
-WHERE change <> 0;
+LEFT JOIN giftcert.close
+    ON {livemode}
+        AND close.month = figures.month
+        AND close.account_id IS NOT DISTINCT FROM figures.account_id
+WHERE figures.change <> 0;
 
 COMMENT ON VIEW {schema}.rollforward_restatements IS
 'Grain: one row a month, account, currency and figure of liability_rollforward_monthly that is no longer what it was.
 Reader: finance and auditors: why does a month that we reported read differently now?
-Definition: the figure by posting day now, less the same as the books stood when the month had ended in every time zone (reported_at): the lines that were booked since. One late event changes its own month, and the opening and closing of those after it. The lines themselves: reporting.journal, booked_at > reported_at, posting_day up to the end of the month.';
+Definition: the figure by posting day now, less the same as the books stood when the month was cut, or, while it is not closed, when it had ended in every time zone (reported_at): the lines that were booked since. One late event changes its own month, and the opening and closing of those after it. The lines themselves: reporting.journal, booked_at > reported_at, posting_day up to the end of the month.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.month IS 'The first day of the month that had been reported.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.figure IS 'The column of liability_rollforward_monthly.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.change IS 'Known now less reported.';
@@ -97,4 +113,4 @@ COMMENT ON COLUMN {schema}.rollforward_restatements.causes IS
 'What made us book them: event (one that came late), task:<id> (a definition''s currency or a setting became known), migration, rebuild, verify.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.last_booked_at IS 'When the last of them was booked.';
 COMMENT ON COLUMN {schema}.rollforward_restatements.reported_at IS
-'When the month had ended in every time zone: what the books said then was the first report.';
+'When the month was cut, or, while it is not closed, when it had ended in every time zone: what the books said then was the report.';

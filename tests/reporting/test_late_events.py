@@ -77,6 +77,45 @@ async def test_a_late_event_restates_its_month_and_those_after_it(connections: P
     assert [tuple(row) for row in last] == [(at(25, month=2),)]
 
 
+async def test_a_closed_month_is_restated_by_what_was_booked_after_its_cut(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, at(10, month=2), SECOND)
+    await book(connections, at(20, month=2), paid_with(4_500_000, **on(15, month=1)))
+    assert ("redeemed", 5) in [(figure, change) for _, figure, change, *_ in await restated(connections)]
+
+    await cut(connections, at(21, month=2), date(2025, 1, 1))
+    assert await restated(connections) == []
+
+    await book(connections, at(25, month=2), FIRST)
+    assert await restated(connections) == [(1, "closing", -5, 1, ["event"]), (1, "redeemed", 5, 1, ["event"])]
+    reported = await connections.fetch("SELECT DISTINCT reported_at FROM reporting.rollforward_restatements")
+    assert [tuple(row) for row in reported] == [(at(21, month=2),)]
+
+
+async def test_a_month_that_ended_before_an_earlier_one_was_cut_is_restated_from_its_end(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, at(10, month=2), SECOND)
+    await cut(connections, at(20, month=3), date(2025, 1, 1))
+
+    await book(connections, at(10, month=3), FIRST)
+
+    # January was not cut yet; what February was reported with, was wrong.
+    assert {row[:3] for row in await restated(connections)} == {(2, "opening", -10), (2, "redeemed", -10)}
+
+
+async def cut(connections: Pool, cut_at: datetime, month: date) -> None:
+    """Close a month of no account, as if at that time."""
+    await connections.execute(
+        "WITH prepared AS ("
+        "  INSERT INTO close_prepared (month, prepared_by, warnings) VALUES ($1, 'Ada', '[]') RETURNING id"
+        ") INSERT INTO close"
+        " (prepared, cut_at, last_line, last_settled, month, cut_by, time_zone, account_currencies)"
+        " SELECT id, $2, 0, 0, $1, 'Ada', 'UTC', '{}' FROM prepared",
+        month,
+        cut_at,
+    )
+
+
 async def test_a_period_is_answered_as_it_stood_also_in_its_opening(connections: Pool) -> None:
     question = "SELECT opening, redeemed, closing, difference FROM reporting.liability_rollforward($1, $2, $3)"
     february = date(2025, 2, 1), date(2025, 2, 28)
