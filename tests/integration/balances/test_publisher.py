@@ -34,7 +34,7 @@ PERSONAL: dict[str, Any] = {
     "firstName": "Zoë",
     "lastName": "Personal-Name",
     "email": "zoe@personal.example",
-    "customerNumber": "777",
+    "customerNumber": "customer-777",
 }
 
 
