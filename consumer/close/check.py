@@ -66,7 +66,7 @@ def _closings(said: Json) -> dict[tuple[str, str | None], int]:
 def check_signatures(
     statement: Json, signatures: Iterable[Signature], trusted: Mapping[bytes, str] | None
 ) -> Iterator[Finding]:
-    """Check the signatures of a statement; with ``trusted`` (names by public key) each must be one of those keys'."""
+    """Check the signatures of a statement; with ``trusted`` (owners by public key) each by its owner's own key."""
     is_signed = False
     for one in signatures:
         is_signed = True
@@ -76,6 +76,8 @@ def check_signatures(
             yield Finding(where, "does not fit what is signed, its name and time, and its key")
         elif trusted is not None and one.public_key not in trusted:
             yield Finding(where, "was made with a key that is not among those to be trusted")
+        elif trusted is not None and trusted[one.public_key] != one.signed_by:
+            yield Finding(where, f"was made with the key of {trusted[one.public_key]}")
     if not is_signed:
         yield UNSIGNED
 

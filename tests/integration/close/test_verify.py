@@ -204,6 +204,18 @@ async def test_a_signature_counts_only_with_a_key_that_is_trusted(
     assert await findings(connection, PERIOD, signed) == []
 
 
+async def test_a_signature_counts_only_with_the_key_of_who_signed(signed: Path, connection: Connection) -> None:
+    """Or one person alone could prepare under one name and sign under another."""
+    owned_by(signed, "Ann")
+
+    assert await findings(connection, PERIOD, signed) == [("signature of Bob", "was made with the key of Ann")]
+
+
+def owned_by(keys: Path, name: str) -> None:
+    """Say of Bob's public key that it is somebody else's."""
+    keys.write_text(keys.read_text().replace("Bob", name))
+
+
 async def test_several_sign_and_each_once(signed: Path, connection: Connection, tmp_path: Path) -> None:
     with pytest.raises(Fatal, match="Bob has signed"):
         await sign(connection, PERIOD, tmp_path / "Bob.pem", by="Bob")
