@@ -32,6 +32,8 @@ T = TypeVar("T")
 MAX_ANSWER_BYTES = 4 * 2**20
 # So often a question is asked before its answer counts as none.
 ATTEMPTS = 5
+# What a sender may ask us to wait at most: beyond, its Retry-After is a mistake.
+LONGEST_HOLD = 3600.0
 _PLAIN = re.compile("[A-Za-z0-9_-]{1,100}")
 _CODE = re.compile("[A-Za-z0-9_.-]{1,60}")
 _CONNECT_SECONDS = 10.0
@@ -94,7 +96,7 @@ class SenderApi:
                     body = await _bounded(response)
             except (ClientError, OSError, TimeoutError, ValueError) as error:
                 raise _unreached(error) from None
-            hold = _seconds(retry_after)
+            hold = asked_to_wait(retry_after)
             if hold:
                 await self._pace.hold(hold)
         _judge(status, body, hold)
@@ -186,14 +188,16 @@ def _code(body: bytes) -> str:
     return f" {code}" if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
-def _seconds(retry_after: str) -> float:
-    """Read Retry-After: seconds, or a date (RFC 9110, 10.2.3); anything else says nothing."""
-    if re.fullmatch("[0-9]{1,9}", retry_after):
-        return float(retry_after)
+def asked_to_wait(retry_after: str) -> float:
+    """Read Retry-After in seconds: a number, or a date (RFC 9110, 10.2.3); anything else says nothing, and is 0."""
     try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+        if re.fullmatch("[0-9]+", retry_after):
+            wanted = float(retry_after)
+        else:
+            wanted = parsedate_to_datetime(retry_after).timestamp() - time.time()
     except (ValueError, OverflowError, OSError, TypeError):
         return 0.0
+    return min(max(0.0, wanted), LONGEST_HOLD)
 
 
 def _tell(state: tenacity.RetryCallState) -> None:

@@ -13,8 +13,6 @@ from consumer.postgres.database import Connection, statement
 
 log = structlog.get_logger()
 
-# What a sender may ask us to wait at most: beyond, its Retry-After is a mistake.
-LONGEST_HOLD = 3600.0
 # A wait that somebody before the terminal should hear of.
 _WORTH_TELLING = 10.0
 
@@ -32,15 +30,11 @@ class Pace:
         await self._wait()
         try:
             # Before the request as well: whoever is killed in the midst of it has asked.
-            await self._hold(self._interval)
+            await self.hold(self._interval)
             yield
         finally:
-            await self._hold(self._interval)
+            await self.hold(self._interval)
             await self._connection.execute(statement("sender/pace_unlock"))
-
-    async def hold(self, seconds: float) -> None:
-        """Let nobody ask for so long, as the sender wants it."""
-        await self._hold(min(seconds, LONGEST_HOLD))
 
     async def _wait(self) -> None:
         while True:
@@ -53,5 +47,6 @@ class Pace:
                 log.info("the sender is to be asked later", seconds=round(left))
             await asyncio.sleep(left)
 
-    async def _hold(self, seconds: float) -> None:
+    async def hold(self, seconds: float) -> None:
+        """Let nobody ask for so long."""
         await self._connection.execute(statement("sender/pace_hold"), seconds)
