@@ -48,6 +48,8 @@ def _show(summary: Summary) -> None:
     for verdict in Verdict:
         if found[verdict]:
             click.echo(f"    {verdict.value}: {found[verdict]}")
+    if not summary.lists and not summary.failures:
+        click.echo("No list was due: --max-age says when one is again, --everyone asks also for who holds nothing.")
     if summary.failures:
         click.echo(f"{summary.failures} lists could not be had; they are asked for again later.")
     if found.keys() & DIFFERENCES:

@@ -2,7 +2,9 @@
 
 While a list is read, what is inserted moves others to the next page, where they come again, and what goes moves others
 to a page that was read already, where they are missed. So a list is whole when it has as many as its ``count`` says,
-or when two readings in a row give the same. ``next`` is never followed: it could lead to another host.
+or, where that says nothing, when two readings in a row give the same. One that holds fewer than its count says, or an
+item without an id, is not: what is missed may be among those. ``next`` is never followed: it could lead to another
+host.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,24 +32,35 @@ async def read_listing(read: Callable[[int], Awaitable[Page]]) -> Listing:
     for _ in range(READINGS):
         items, is_complete = await _once(read)
         found |= items  # what was read last is newer
-        if is_complete or items.keys() == earlier:
+        if is_complete or (is_complete is None and items.keys() == earlier):
             return Listing(found, is_whole=True)
         earlier = set(items)
     return Listing(found, is_whole=False)
 
 
-async def _once(read: Callable[[int], Awaitable[Page]]) -> tuple[dict[str, Item], bool]:
-    """Read all pages once; tell also whether they hold as many as is said."""
+async def _once(read: Callable[[int], Awaitable[Page]]) -> tuple[dict[str, Item], bool | None]:
+    """Read all pages once; tell also whether they hold all that is said: None where nothing is said."""
     items: dict[str, Item] = {}
-    unreadable = 0
+    unreadable, total = 0, None
     for number in range(1, MOST_PAGES + 1):
         page = await read(number)
-        fresh = {item.id for item in page.items} - items.keys()
-        items |= {item.id: item for item in page.items}
+        known = len(items)
+        for item in page.items:
+            items[item.id] = _newer(items.get(item.id), item)
         unreadable += page.unreadable
-        if page.total is not None and len(items) + unreadable >= page.total:
-            return items, True
-        # Past the end, or a page number that nobody looks at.
-        if not fresh:
+        total = page.total
+        if total is not None and len(items) + unreadable >= total:
             break
-    return items, False
+        # Past the end, or a page number that nobody looks at.
+        if len(items) == known:
+            break
+    if unreadable:
+        return items, False
+    return items, None if total is None else len(items) >= total
+
+
+def _newer(known: Item | None, item: Item) -> Item:
+    """Choose between two of one id in one reading. Balances fall, so the smaller one is newer."""
+    if known is None or known.amount is None:
+        return item
+    return known if item.amount is None or item.amount > known.amount else item

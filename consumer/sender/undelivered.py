@@ -17,9 +17,11 @@ _PATH = "webhooks/undelivered"
 
 
 async def list_undelivered(api: SenderApi) -> list[Undelivered]:
-    """Give what the sender has as undelivered, the oldest first. Raises NoAnswer."""
-    found = await api.get(_PATH, read_undelivered)
-    return sorted(found, key=lambda webhook: (webhook.created_at or datetime.max.replace(tzinfo=UTC), webhook.id))
+    """Give what the sender has as undelivered, each once, the oldest first. Raises NoAnswer."""
+    found = {webhook.id: webhook for webhook in await api.get(_PATH, read_undelivered)}
+    return sorted(
+        found.values(), key=lambda webhook: (webhook.created_at or datetime.max.replace(tzinfo=UTC), webhook.id)
+    )
 
 
 async def retry(api: SenderApi, webhook_id: str) -> None:

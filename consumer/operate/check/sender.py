@@ -4,6 +4,7 @@ from consumer.common.errors import Fatal
 from consumer.common.settings import Settings, SettingsError
 from consumer.operate.check.finding import Finding, ok, problem, warning
 from consumer.postgres.database import Connection, connect, statement
+from consumer.postgres.requirements import unmet_schema
 from consumer.sender.answers import read_page
 from consumer.sender.client import NoAnswer, SenderApi, sender_api
 from consumer.sender.undelivered import list_undelivered
@@ -21,10 +22,12 @@ async def check_sender(settings: Settings) -> list[Finding]:
     except Fatal:
         return []  # what is wrong with Postgres stands above
     try:
+        if await unmet_schema(connection):
+            return []  # that stands above, too
         async with sender_api(settings, connection) as api:
             return [await _customer(settings, connection, api), await _undelivered(api)]
     except Fatal as error:
-        return [problem(SUBJECT, str(error), "Look at SENDER_API_KEY, SENDER_API_TOKEN and SENDER_API_CAFILE.")]
+        return [problem(SUBJECT, str(error), "Mend what it names.")]
     finally:
         await connection.close()
 

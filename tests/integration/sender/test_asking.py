@@ -446,6 +446,30 @@ async def test_check_tries_a_customer(
     assert len(of_sender_api) == (1 if token == "wrong" else 2)
 
 
+async def test_check_says_once_that_the_database_was_never_migrated(
+    connections: Pool, environment: Environment
+) -> None:
+    await connections.execute("DROP TABLE schema_migration")
+
+    async with asked(SimulatedApi(Listed()), environment) as settings:
+        findings = " ".join(map(str, await check(settings, "reconcile")))
+
+    assert "giftledger migrate" in findings
+    assert "sender's API" not in findings
+
+
+async def test_a_run_that_finds_nothing_due_says_why(
+    connections: Pool, environment: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with asked(SimulatedApi(await sold(connections, held(1, "c"))), environment) as settings:
+        for _ in range(2):
+            await run_reconcile(settings, Wanted(max_age=timedelta(days=1)), asyncio.Event())
+
+    first, second = capsys.readouterr().out.split("0 lists in")
+    assert "No list was due" not in first
+    assert "No list was due: --max-age says when one is again" in second
+
+
 async def test_a_signal_ends_it(
     connections: Pool, environment: Environment, capsys: pytest.CaptureFixture[str]
 ) -> None:
