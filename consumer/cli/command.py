@@ -43,7 +43,7 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
             from consumer.common.diagnosis import explain_kafka
 
             raise Failure(f"Kafka at {settings.kafka_bootstrap_servers}: {explain_kafka(error)}") from None
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             from consumer.common.diagnosis import explain_database
 
             raise Failure(explain_database(error)) from None

@@ -9,7 +9,7 @@ import asyncpg
 from consumer.common import metrics
 from consumer.common.bounds import pause, running, within
 from consumer.common.diagnosis import diagnose_database
-from consumer.common.errors import Fatal, Verdict, database_verdict
+from consumer.common.errors import THE_WAY_THERE, Fatal, Verdict, database_verdict
 from consumer.common.settings import Settings
 from consumer.kafka.publisher import Publisher
 from consumer.postgres.database import Pool, pool, session, shared_session
@@ -97,6 +97,6 @@ async def watch_requirements(settings: Settings, connections: Pool, life: Life) 
         try:
             async with connections.acquire() as connection:
                 missing = await unmet(connection, settings)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (asyncpg.PostgresError, *THE_WAY_THERE):
             continue  # applying meets it too, and judges it
         life.note(missing and f"Postgres at {settings.database_servers}: {missing}")

@@ -13,6 +13,7 @@ import structlog
 from asyncpg import Record
 
 from consumer.common import metrics
+from consumer.common.errors import THE_WAY_THERE
 from consumer.postgres.database import Connection, Pool, statement
 
 log = structlog.get_logger()
@@ -49,7 +50,7 @@ async def watch_reports(
         try:
             async with pool.acquire() as connection:
                 await read_reports(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (asyncpg.PostgresError, *THE_WAY_THERE) as error:
             _forget()
             log.warning("reports not read", error=type(error).__name__)
         await _sleep(interval, is_mine, turn)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from consumer.common.bounds import give_up
+from consumer.common.errors import THE_WAY_THERE
 from consumer.postgres.database import Connection, Pool, statement
 
 T = TypeVar("T")
@@ -79,6 +80,6 @@ class RowLocks:
             # Whoever asks has a connection already: where there is no other one, it must not wait for its own.
             async with asyncio.timeout(ANSWER_SECONDS), self._pool.acquire() as connection:
                 found: Sequence[int] | None = await connection.fetchval(statement("locks/waits_for_row"), pid)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except (asyncpg.PostgresError, *THE_WAY_THERE):
             return ()  # the transaction will meet the same trouble, and be judged by it
         return found or ()

@@ -7,6 +7,7 @@ from importlib.resources import files
 import asyncpg
 
 from consumer.common.diagnosis import diagnose_database
+from consumer.common.errors import THE_WAY_THERE
 from consumer.common.settings import NONE, Settings, SettingsError
 from consumer.operate.check.finding import Finding, Level, ok, problem, warning
 from consumer.postgres.database import Connection, session, shared_session
@@ -28,7 +29,7 @@ async def check_database(settings: Settings) -> list[Finding]:
     except SettingsError:
         remedy = "Give it, for example postgresql://giftledger@localhost:5432/giftledger; or check --for ingress."
         return [problem("DATABASE_URL", "is not set", remedy)]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+    except (asyncpg.PostgresError, *THE_WAY_THERE) as error:
         what, remedy = diagnose_database(error) or (
             f"answers with {type(error).__name__}: {error}",
             "Look at the server's log.",
