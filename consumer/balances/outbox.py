@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from consumer.books.booking import publish_later
-from consumer.books.journal import Key
+from consumer.books.journal import Key, columns_of
 from consumer.postgres.database import Connection, statement
 from schemas.balances import Balance, Changed, Money, Station
 
@@ -37,7 +37,7 @@ async def changed_behind(connection: Connection, key: Key, most: int) -> list[Ch
 
 async def read_states(connection: Connection, keys: Sequence[Key]) -> list[State]:
     """Read certificates as they stand, in one snapshot."""
-    rows = await connection.fetch(statement("balances/states"), *_columns(keys)) if keys else ()
+    rows = await connection.fetch(statement("balances/states"), *columns_of(keys)) if keys else ()
     return [
         State(
             (row["certificate_id"], row["livemode"]),
@@ -61,12 +61,8 @@ async def put_in(connection: Connection, keys: Sequence[Key]) -> None:
     keys = sorted(keys)
     async with connection.transaction():
         # Versions rise only for him who holds the row.
-        await connection.execute(statement("books/lock"), *_columns(keys))
+        await connection.execute(statement("books/lock"), *columns_of(keys))
         await publish_later(connection, keys, await connection.fetchval("SELECT clock_timestamp()"))
-
-
-def _columns(keys: Sequence[Key]) -> tuple[list[str], list[bool]]:
-    return [certificate_id for certificate_id, _ in keys], [livemode for _, livemode in keys]
 
 
 def _balance(row: Any) -> Balance:

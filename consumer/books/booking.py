@@ -16,7 +16,7 @@ from msgspec import Struct
 from consumer.books import certificate
 from consumer.books.certificate import Book
 from consumer.books.exceptions import Finding, again, judge, judge_event
-from consumer.books.journal import COLUMNS, Entry, Key, Present, correct, read_lines, read_present, row_of
+from consumer.books.journal import COLUMNS, Entry, Key, Present, columns_of, correct, read_lines, read_present, row_of
 from consumer.books.lines import Line, Standing, in_order, moving, step, walk
 from consumer.books.marks import mark
 from consumer.books.terms import Terms, definition_of, purchase_of, terms_of
@@ -135,8 +135,7 @@ def corrections(booked: Iterable[Booked]) -> int:
 async def publish_later(connection: Connection, keys: Sequence[Key], changed_at: datetime) -> None:
     """Note that certificates have changed, whose rows this transaction holds locked: their balances are published."""
     if keys:
-        columns = [certificate_id for certificate_id, _ in keys], [livemode for _, livemode in keys]
-        await connection.execute(statement("balances/changed"), *columns, changed_at)
+        await connection.execute(statement("balances/changed"), *columns_of(keys), changed_at)
 
 
 async def read_past(connection: Connection, keys: Sequence[Key], *, facts_only: bool = False) -> Past:
@@ -145,7 +144,7 @@ async def read_past(connection: Connection, keys: Sequence[Key], *, facts_only: 
     found: dict[Key, list[Finding]] = {key: [] for key in keys}
     if not keys:
         return Past(facts, {}, found)
-    columns = [key[0] for key in keys], [key[1] for key in keys]
+    columns = columns_of(keys)
     for row in await connection.fetch(statement("books/history"), *columns):
         facts[row[0], row[1]].append(Fact(*row))
     if facts_only:
@@ -235,11 +234,11 @@ def _row(
     one: Arrived, history: Sequence[Fact], terms: Terms, standing: Standing, settings: FigureSettings
 ) -> tuple[Any, ...]:
     """Give the certificate's row: of newest event and purchase only what this batch brings."""
-    purchase, first = purchase_of(history), history[0]
+    purchase = purchase_of(history)
     is_brought = any(fact is purchase for fact in one.facts)
     return certificate.row_of(
         one.key,
-        certificate.books_of(terms, standing, None if purchase else first.balance, first.occurred_at, len(history)),
+        certificate.books_of(terms, standing, history),
         certificate.state_of(one.state, settings) if one.state else None,
         certificate.purchase_columns(purchase, settings) if purchase and is_brought else None,
         data=one.state.data if one.state else None,

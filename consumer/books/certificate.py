@@ -1,7 +1,6 @@
 """Certificate: what a booking makes of a certificate's own row, and what it must know of the row to book."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -94,17 +93,16 @@ def moved(standing: Standing, terms: Terms, events: int) -> tuple[Any, ...]:
     return (standing.effective_at, standing.posting_day, left, standing.has_been_deleted, events)
 
 
-def books_of(
-    terms: Terms, standing: Standing, first_seen: int | None, began_at: datetime, events: int
-) -> tuple[Any, ...]:
-    """Give the values of ``BOOKS``."""
+def books_of(terms: Terms, standing: Standing, history: Sequence[Fact]) -> tuple[Any, ...]:
+    """Give the values of ``BOOKS`` for a history that is in order."""
+    first = history[0]
     return (
         terms.account_id,
         terms.definition_id,
         terms.currency,
-        first_seen,
-        began_at,
-        *moved(standing, terms, events),
+        None if first.is_created else first.balance,
+        first.occurred_at,
+        *moved(standing, terms, len(history)),
     )
 
 

@@ -1,6 +1,6 @@
-"""Days: on which day of its station an instant fell."""
+"""Days: on which day of its station an instant fell, and which month comes next."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -24,6 +24,11 @@ def local_day(instant: datetime, zone: str) -> date:
         return instant.astimezone(_zone(zone)).date()
     except OverflowError:  # at the ends of the calendar, which earlier versions let in
         return instant.date()
+
+
+def month_after(month: date) -> date:
+    """Give the first day of the next month."""
+    return (month + timedelta(days=31)).replace(day=1)
 
 
 @cache

@@ -3,13 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
+from consumer.books.days import month_after
 from consumer.books.lines import Line
 from consumer.books.terms import Definitions
 from consumer.postgres.database import Connection, statement
@@ -36,7 +37,7 @@ class Present(NamedTuple):
         """Give the month that a line is booked into: that of its posting day, or the first open one of its account."""
         month = line.posting_day.replace(day=1)
         closed = self.closed.get(line.account_id or "") if livemode else None
-        return month if closed is None else max(month, _month_after(closed))
+        return month if closed is None else max(month, month_after(closed))
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -61,7 +62,7 @@ async def read_present(connection: Connection, definition_ids: Iterable[str] = (
 async def read_lines(connection: Connection, keys: Sequence[Key]) -> dict[Key, Counter[Line]]:
     """Read the lines of certificates that stand; below 0 is one that was taken back more often than booked."""
     standing: dict[Key, Counter[Line]] = {key: Counter() for key in keys}
-    for certificate_id, livemode, *line, count in await connection.fetch(statement("books/lines"), *_columns(keys)):
+    for certificate_id, livemode, *line, count in await connection.fetch(statement("books/lines"), *columns_of(keys)):
         standing[certificate_id, livemode][Line(*line)] += count
     return standing
 
@@ -83,7 +84,8 @@ def row_of(present: Present, key: Key, entry: Entry) -> tuple[Any, ...]:
     return (present.booked_at, period, entry.entry, livemode, certificate_id, entry.caused_by, *astuple(line))
 
 
-def _columns(keys: Sequence[Key]) -> tuple[list[str], list[bool]]:
+def columns_of(keys: Sequence[Key]) -> tuple[list[str], list[bool]]:
+    """Give keys as the arrays that statements take."""
     return [certificate_id for certificate_id, _ in keys], [livemode for _, livemode in keys]
 
 
@@ -96,7 +98,3 @@ def _settings(time_zone: str, currencies: str | None) -> FigureSettings:
 @lru_cache(maxsize=4)
 def _closed(closed: str | None) -> dict[str, date]:
     return {account: date.fromisoformat(month) for account, month in json.loads(closed or "{}").items()}
-
-
-def _month_after(month: date) -> date:
-    return (month + timedelta(days=31)).replace(day=1)

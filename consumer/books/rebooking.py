@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from consumer.books import certificate
 from consumer.books.booking import Booked, Past, changes, corrections, read_past, stand, write_booked
 from consumer.books.exceptions import judge
-from consumer.books.journal import Entry, Key, Present, correct, read_present
+from consumer.books.journal import Entry, Key, Present, columns_of, correct, read_present
 from consumer.books.lines import in_order
 from consumer.books.terms import definition_of, purchase_of
 from consumer.common import metrics
@@ -103,8 +103,7 @@ async def rebook(
     Their rows are locked first, in the order of their keys and in a statement of its own, and then read.
     """
     keys = sorted(keys)
-    columns = [key[0] for key in keys], [key[1] for key in keys]
-    await connection.execute(statement("books/lock"), *columns)
+    await connection.execute(statement("books/lock"), *columns_of(keys))
     again = await _work_out(connection, keys, caused_by, booked_at=booked_at, facts_only=facts_only)
     differing = [one for one, is_different in again.booked if is_different]
     await write_booked(connection, again.present, differing, facts_only=facts_only)
@@ -132,10 +131,9 @@ async def _work_out(
     facts_only: bool = False,
 ) -> _Again:
     """Work out all that should stand of certificates, and which of them differ from that."""
-    columns = [key[0] for key in keys], [key[1] for key in keys]
     rows = {
         (row["certificate_id"], row["livemode"]): row
-        for row in await connection.fetch(statement("books/certificates"), *columns)
+        for row in await connection.fetch(statement("books/certificates"), *columns_of(keys))
     }
     past = await read_past(connection, keys, facts_only=facts_only)
     histories = {key: in_order(past.facts[key]) for key in keys}
@@ -165,12 +163,9 @@ def _again(
     settings = present.settings
     terms, standing, should = stand(history, key, present)
     purchase, state = purchase_of(history), history[-1] if not history[-1].is_created else history[0]
-    books = certificate.books_of(
-        terms, standing, None if purchase else history[0].balance, history[0].occurred_at, len(history)
-    )
     new = certificate.row_of(
         key,
-        books,
+        certificate.books_of(terms, standing, history),
         certificate.state_of(certificate.described(state, row), settings),
         certificate.purchase_columns(replace(purchase, agency_name=_agency_name(row, purchase)), settings)
         if purchase

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from consumer.books.days import month_after
 from consumer.close.applied import not_applied
-from consumer.close.month import Period, month_after, over_at
+from consumer.close.month import Period, over_at
 from consumer.close.store import Accepted
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from consumer.books.days import month_after
+
 # West of all others: there a month ends last.
 _LAST_CLOCK = timedelta(hours=12)
 
@@ -18,11 +20,6 @@ class Period(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m} of {'no account' if self.account_id is None else f'account {self.account_id}'}"
-
-
-def month_after(month: date) -> date:
-    """Give the first day of the next month."""
-    return (month + timedelta(days=31)).replace(day=1)
 
 
 def month_before(month: date) -> date:
