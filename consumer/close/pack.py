@@ -16,13 +16,12 @@ from consumer.close.pack_xlsx import write_workbook
 from consumer.close.rows import CERTIFICATE
 from consumer.close.tables import read_pack
 from consumer.close.verify import AT_ONCE
+from consumer.common.csv_text import literal
 from consumer.common.errors import Fatal
 from consumer.postgres.database import Connection, statement
 
 REPORT, WORKBOOK, JOURNAL = "report.html", "report.xlsx", "journal.csv"
 _AMOUNTS = frozenset({"change", "change_at_consideration", "balance_after"})
-# What programs that open a CSV take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def write_pack(connection: Connection, period: Period, folder: Path) -> None:
@@ -62,11 +61,11 @@ async def _columns(connection: Connection) -> Sequence[str]:
 
 
 def _cell(name: str, value: Any) -> Any:
-    """Write a value of the journal; a text that a program would take for a formula stands behind an apostrophe."""
+    """Write a value of the journal."""
     if name in _AMOUNTS:
         return amount(value)
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return literal(value)
     return store.utc(value) if hasattr(value, "astimezone") else value
 
 

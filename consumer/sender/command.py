@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from consumer.common.bounds import give_up
+from consumer.common.csv_text import literal
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres.database import connect, statement
@@ -23,9 +24,8 @@ from consumer.sender.undelivered import list_undelivered, note, retry
 from consumer.sender.verdicts import DIFFERENCES, Verdict
 
 LIVE, TEST = TWINS
-# What a terminal would take for a command, and a spreadsheet for a formula: ids and numbers are the sender's to choose.
+# What a terminal would take for a command: ids and numbers are the sender's to choose.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
 async def run_reconcile(settings: Settings, wanted: Wanted, stop: asyncio.Event) -> None:
@@ -86,11 +86,7 @@ def _csv(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
     for row in rows:
-        writer.writerow(["'" * bool(_is_formula(row[name])) + text(row[name]) for name in names])
-
-
-def _is_formula(value: object) -> bool:
-    return isinstance(value, str) and _FORMULA.match(value) is not None
+        writer.writerow([text(literal(row[name]) if isinstance(row[name], str) else row[name]) for name in names])
 
 
 def text(value: object) -> str:
