@@ -27,6 +27,7 @@ from consumer.common.diagnosis import Diagnosis, diagnose_kafka
 from consumer.common.errors import TooLarge, Unavailable, Verdict, kafka_verdict
 from consumer.common.settings import Settings
 from consumer.kafka.batcher import Batcher, Headers, Sending
+from consumer.kafka.disconnect import disconnect
 from consumer.kafka.options import connection_options, producer_options
 from consumer.kafka.partitioner import partition_of
 from consumer.kafka.topics import missing_topics
@@ -44,7 +45,6 @@ REPLACE_SECONDS = 30.0
 # How long a stop waits for records on their way, and then for the connection; aiokafka's own stop has no bound.
 # With SHUTDOWN_GRACE_SECONDS it stays below the 30 s after which Kubernetes kills.
 FLUSH_SECONDS = 5.0
-CLOSE_SECONDS = 1.0
 
 
 class Publisher:
@@ -280,10 +280,7 @@ class Producer:
         """Let what is on its way arrive, within a bound, then disconnect and give up what did not."""
         if self._sending:
             await within(FLUSH_SECONDS, self._empty.wait())
-        await within(CLOSE_SECONDS, self._producer.stop())
-        await within(CLOSE_SECONDS, self._producer.client.close())
-        if sender := self._producer._sender.sender_task:  # noqa: SLF001 - nothing else ends it for certain
-            sender.cancel()
+        await disconnect(self._producer)
         for task in [*self._looking_up, *(batcher.flushing for batcher in self._batchers.values() if batcher.flushing)]:
             task.cancel()
         for sending in list(self._sending):

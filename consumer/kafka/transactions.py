@@ -17,22 +17,19 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import DefaultPartitioner
 
 from consumer.common import metrics
-from consumer.common.bounds import within
 from consumer.common.settings import Settings
 from consumer.kafka.batcher import Headers
+from consumer.kafka.disconnect import disconnect
 from consumer.kafka.options import producer_options
+from consumer.kafka.partitioner import partition_of
 
 if TYPE_CHECKING:
     from aiokafka.producer.message_accumulator import BatchBuilder
 
 # How long a transaction may take: to its end, whoever reads what is committed waits for it.
 TIMEOUT_SECONDS = 10.0
-CLOSE_SECONDS = 1.0
-
-_partition_of = DefaultPartitioner()
 
 
 class Outgoing(NamedTuple):
@@ -73,7 +70,7 @@ class Transactions:
                 await producer.start()
             yield cls(producer, partitions, fences=fences)
         finally:
-            await _close(producer)
+            await disconnect(producer)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -91,7 +88,7 @@ class Transactions:
         counts: dict[str, int] = {}
         for record in records:
             numbers = self._partitions[record.topic]
-            place = record.topic, _partition_of(record.key, numbers, numbers)
+            place = record.topic, partition_of(record.key, numbers, numbers)
             self._append(batches.setdefault(place, []), record)
             counts[record.topic] = counts.get(record.topic, 0) + 1
         await asyncio.gather(*(self._deliver(*place, of_partition) for place, of_partition in batches.items()))
@@ -109,11 +106,3 @@ class Transactions:
         """Send the batches of a partition, one after the other: their order is that of the records."""
         for batch in batches:
             await (await self._producer.send_batch(batch, topic, partition=partition))
-
-
-async def _close(producer: AIOKafkaProducer) -> None:
-    """Disconnect, within a bound: aiokafka's own stop has none."""
-    await within(CLOSE_SECONDS, producer.stop())
-    await within(CLOSE_SECONDS, producer.client.close())
-    if sender := producer._sender.sender_task:  # noqa: SLF001 - nothing else ends it for certain
-        sender.cancel()
