@@ -15,7 +15,7 @@ from consumer.balances.lead import Lead, Superseded, leading
 from consumer.balances.publisher import Publisher
 from consumer.balances.topics import recognised
 from consumer.common import metrics
-from consumer.common.bounds import pause, running, within
+from consumer.common.bounds import pause, running
 from consumer.common.diagnosis import diagnose_database, diagnose_kafka, explain_kafka
 from consumer.common.errors import THE_WAY_THERE, Fatal, Verdict, database_verdict
 from consumer.common.service import admin_app, serving
@@ -23,41 +23,20 @@ from consumer.common.settings import Settings
 from consumer.kafka.batcher import TOO_LARGE
 from consumer.kafka.options import connection_options
 from consumer.kafka.transactions import Transactions
-from consumer.postgres.database import Pool, pool, session, shared_session, statement
+from consumer.postgres.database import Pool, close, pool, session, shared_session, statement
 from consumer.postgres.requirements import unmet_rights, unmet_schema
-from consumer.worker.watchdog import Heartbeat
+from consumer.worker.waiting import LOOK_AGAIN_SECONDS, Waiting
 from schemas.registry import BALANCES
 
 log = structlog.get_logger()
 
-LOOK_AGAIN_SECONDS = 1.0
 # How often it is counted how far the topics are behind.
 COUNT_SECONDS = 5.0
-DISCONNECT_SECONDS = 2.0
-
-
-class Life:
-    """What the process waits for before it can publish, or stand by, as its admin port shows it."""
-
-    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
-        self.stop = stop
-        self.heartbeat = Heartbeat(settings.worker_stall_seconds)
-        self.waits_for: str | None = "start"
-
-    def reasons_to_wait(self) -> list[str]:
-        """Say why the process is not ready."""
-        return [self.waits_for] if self.waits_for else []
-
-    async def wait(self, reason: str) -> None:
-        """Show what is waited for, say it in the log, and pause before the next look."""
-        log.warning("waits", reason=reason)
-        self.waits_for = reason
-        await pause(LOOK_AGAIN_SECONDS, self.stop)
 
 
 async def run_balances(settings: Settings, stop: asyncio.Event) -> None:
     """Publish balances until ``stop`` is set. Raises whatever the process does not understand."""
-    life = Life(settings, stop)
+    life = Waiting(settings, stop)
     life.heartbeat.start()
     try:
         admin = admin_app(live=life.heartbeat.reasons, ready=life.reasons_to_wait, metrics=metrics.BALANCES)
@@ -69,14 +48,14 @@ async def run_balances(settings: Settings, stop: asyncio.Event) -> None:
     log.info("publisher of balances stopped")
 
 
-async def _beat(life: Life) -> None:
+async def _beat(life: Waiting) -> None:
     """Say that the event loop turns: what it waits for has bounds of its own."""
     while True:
         life.heartbeat.beat()
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
-async def _live_once(settings: Settings, life: Life) -> None:
+async def _live_once(settings: Settings, life: Waiting) -> None:
     """Connect and take turns at publishing, until something fails that another time may not."""
     try:
         async with _connected(settings) as connections, running(_count(connections)):
@@ -108,11 +87,10 @@ async def _connected(settings: Settings) -> AsyncIterator[Pool]:
     try:
         yield connections
     finally:
-        if not await within(DISCONNECT_SECONDS, connections.close()):
-            connections.terminate()
+        await close(connections)
 
 
-async def _take_turn(settings: Settings, connections: Pool, life: Life) -> None:
+async def _take_turn(settings: Settings, connections: Pool, life: Waiting) -> None:
     """Lead and publish until asked to stop, or see that another one leads, and stand by."""
     async with leading(connections) as lead:
         if lead is not None:
@@ -122,7 +100,7 @@ async def _take_turn(settings: Settings, connections: Pool, life: Life) -> None:
     await pause(LOOK_AGAIN_SECONDS, life.stop)
 
 
-async def _publish(settings: Settings, connections: Pool, lead: Lead, life: Life) -> None:
+async def _publish(settings: Settings, connections: Pool, lead: Lead, life: Waiting) -> None:
     async with connections.acquire() as connection:
         partitions = await recognised(connection, settings, lead)
     # The topic's name: who publishes to these topics, wherever he is, has this id.

@@ -98,8 +98,13 @@ async def session(settings: Settings) -> AsyncIterator[Connection]:
     try:
         yield connection
     finally:
-        if not await within(CLOSE_SECONDS, connection.close()):
-            connection.terminate()
+        await close(connection)
+
+
+async def close(connected: "asyncpg.Connection[asyncpg.Record] | Pool") -> None:
+    """Close a connection or a pool; one that still waits for an answer would keep it open, and is cut off."""
+    if not await within(CLOSE_SECONDS, connected.close()):
+        connected.terminate()
 
 
 async def shared_session(connection: Connection, settings: Settings) -> Diagnosis | None:

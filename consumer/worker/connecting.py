@@ -7,16 +7,15 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from consumer.common import metrics
-from consumer.common.bounds import pause, running, within
+from consumer.common.bounds import pause, running
 from consumer.common.diagnosis import diagnose_database
 from consumer.common.errors import THE_WAY_THERE, Fatal, Verdict, database_verdict
 from consumer.common.settings import Settings
 from consumer.kafka.publisher import Publisher
-from consumer.postgres.database import Pool, pool, session, shared_session
+from consumer.postgres.database import Pool, close, pool, session, shared_session
 from consumer.postgres.requirements import unmet
 from consumer.worker.life import Life
 
-DISCONNECT_SECONDS = 2.0
 # How often the first look at Kafka is looked for, and the heart beats while Postgres is waited for.
 FIRST_LOOK_SECONDS = 0.05
 # How often a worker looks whether it still has what it needs.
@@ -48,9 +47,8 @@ async def connected(settings: Settings, life: Life) -> AsyncIterator["Pool | Non
     try:
         yield connections
     finally:
-        # A connection that still waits for an answer would keep the pool open.
-        if connections and not await within(DISCONNECT_SECONDS, connections.close()):
-            connections.terminate()
+        if connections:
+            await close(connections)
 
 
 async def _beating(life: Life) -> None:
