@@ -88,12 +88,13 @@ def read(url: str) -> str:
 
 
 def reasons(service: Service) -> str:
-    """Say why a service is not ready; nothing when it is, or does not listen yet."""
+    """Say why a service is not ready; nothing when it is, or one of its ports does not listen yet."""
     try:
         read(f"http://127.0.0.1:{service.admin_port}/health/ready")
     except urllib.error.HTTPError as refusal:
         with refusal:
-            return " ".join(json.load(refusal)["reasons"])
+            against = json.load(refusal)["reasons"]
+            return "" if "not listening yet" in against else " ".join(against)
     except OSError:
         pass
     return ""
