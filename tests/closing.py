@@ -14,12 +14,12 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from consumer.books.rebooking import run_tasks
 from consumer.close import store
-from consumer.close.check import Finding
-from consumer.close.keys import read_public
 from consumer.close.month import Period
 from consumer.close.prepare import cut, prepare
 from consumer.close.sign import sign
-from consumer.close.verify import verify_close
+from consumer.close.signed.keys import read_public
+from consumer.close.verify.check import Finding
+from consumer.close.verify.database import verify_close
 from consumer.common.settings import Settings
 from consumer.ingress.signature import sign as sign_webhook
 from consumer.kafka.options import producer_options

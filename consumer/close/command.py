@@ -8,17 +8,17 @@ from urllib.parse import quote
 import click
 
 from consumer.close import findings, store
-from consumer.close.check import Finding
-from consumer.close.files import verify_files
-from consumer.close.from_topics import verify_from_topics
-from consumer.close.keys import read_public
 from consumer.close.month import Period
-from consumer.close.pack import write_pack
+from consumer.close.pack.folder import write_pack
 from consumer.close.prepare import Outlook, cut, prepare
-from consumer.close.prove import check_proof, prove, read_proof
 from consumer.close.sign import sign
+from consumer.close.signed.keys import read_public
 from consumer.close.store import session
-from consumer.close.verify import verify_close
+from consumer.close.verify.check import Finding
+from consumer.close.verify.database import verify_close
+from consumer.close.verify.files import verify_files
+from consumer.close.verify.from_topics import verify_from_topics
+from consumer.close.verify.proof import check_proof, prove, read_proof
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection, statement

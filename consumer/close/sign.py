@@ -11,16 +11,17 @@ from typing import NamedTuple
 
 from asyncpg import Record
 
-from consumer.close import keys, store
-from consumer.close.canonical import Json, canonical, digest
-from consumer.close.check import UNSIGNED
-from consumer.close.manifest import manifest_of, read_manifest, signed_statement, statement_of, versions
-from consumer.close.merkle import root_of
+from consumer.close import store
 from consumer.close.month import Period
 from consumer.close.prepare import require_name
-from consumer.close.rows import CERTIFICATE, certificate_row, leaf_of, new_salt, records_row, rollforward_row
+from consumer.close.signed import keys
+from consumer.close.signed.canonical import Json, canonical, digest
+from consumer.close.signed.manifest import manifest_of, read_manifest, signed_statement, statement_of, versions
+from consumer.close.signed.merkle import root_of
+from consumer.close.signed.rows import CERTIFICATE, certificate_row, leaf_of, new_salt, records_row, rollforward_row
 from consumer.close.store import Close
-from consumer.close.verify import verify_close
+from consumer.close.verify.check import UNSIGNED
+from consumer.close.verify.database import verify_close
 from consumer.common.errors import Fatal
 from consumer.common.progress import progress
 from consumer.postgres.database import SCHEMA, Connection, statement

@@ -11,11 +11,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from consumer.close import store
-from consumer.close.from_topics import verify_from_topics
 from consumer.close.month import Period
 from consumer.close.prepare import _cut
 from consumer.close.sign import sign
-from consumer.close.verify import verify_close
+from consumer.close.verify.database import verify_close
+from consumer.close.verify.from_topics import verify_from_topics
 from consumer.common.settings import load
 from consumer.kafka.topics import create_topics
 from consumer.postgres.database import statement

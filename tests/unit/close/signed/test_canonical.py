@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from consumer.close.canonical import NotCanonical, amount, canonical, read, units
+from consumer.close.signed.canonical import NotCanonical, amount, canonical, read, units
 
 
 def test_the_example_of_the_rfc_is_written_as_there() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.close.merkle import Tree, leaf_hash, path_of, root_from, root_of
+from consumer.close.signed.merkle import Tree, leaf_hash, path_of, root_from, root_of
 
 # The inputs and roots of certificate-transparency's own tests (merkletree/merkle_tree_test.cc).
 LEAVES = [bytes.fromhex(leaf) for leaf in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657")]

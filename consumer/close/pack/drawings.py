@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from consumer.close.canonical import units
+from consumer.close.signed.canonical import units
 
 _WIDTH, _HEIGHT, _TOP, _BOTTOM, _LEFT = 760, 240, 24, 40, 12
 _WIDEST = 140

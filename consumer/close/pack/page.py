@@ -3,8 +3,8 @@
 from html import escape
 from typing import Any
 
-from consumer.close.pack_svg import bars, bridge
-from consumer.close.tables import Pack, Table, signed_lines
+from consumer.close.pack.drawings import bars, bridge
+from consumer.close.pack.tables import Pack, Table, signed_lines
 
 _STYLE = """
 body{font:14px/1.45 system-ui,sans-serif;color:#1c2733;margin:2rem auto;max-width:78rem;padding:0 1rem}

@@ -6,12 +6,12 @@ So the same close gives the same tables, whenever it is packed. Amounts are text
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from consumer.close.canonical import Json, amount
-from consumer.close.check import Signature
-from consumer.close.manifest import read_manifest
-from consumer.close.rows import FIGURES
+from consumer.close.signed.canonical import Json, amount
+from consumer.close.signed.manifest import read_manifest
+from consumer.close.signed.rows import FIGURES
 from consumer.close.store import Close
-from consumer.close.verify import read_signatures
+from consumer.close.verify.check import Signature
+from consumer.close.verify.database import read_signatures
 from consumer.postgres.database import Connection, statement
 
 AGES = ("0-30 days", "31-90 days", "91-180 days", "181-365 days", "1-2 years", "2-3 years", "over 3 years")

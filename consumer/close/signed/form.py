@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from consumer.close.canonical import Json, NotCanonical, read
+from consumer.close.signed.canonical import Json, NotCanonical, read
 
 Amount = Annotated[str, Meta(pattern=r"^-?[0-9]+\.[0-9]{5}$(?!\n)")]
 Digits = Annotated[str, Meta(pattern=r"^[0-9]+$(?!\n)")]

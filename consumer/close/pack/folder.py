@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from consumer.close import store
-from consumer.close.canonical import amount, digest
-from consumer.close.files import CERTIFICATES, write_close
 from consumer.close.month import Period
-from consumer.close.pack_html import html
-from consumer.close.pack_xlsx import write_workbook
-from consumer.close.rows import CERTIFICATE
-from consumer.close.tables import read_pack
-from consumer.close.verify import AT_ONCE
+from consumer.close.pack.page import html
+from consumer.close.pack.tables import read_pack
+from consumer.close.pack.workbook import write_workbook
+from consumer.close.signed.canonical import amount, digest
+from consumer.close.signed.rows import CERTIFICATE
+from consumer.close.verify.database import AT_ONCE
+from consumer.close.verify.files import CERTIFICATES, write_close
 from consumer.common.csv_text import literal
 from consumer.common.errors import Fatal
 from consumer.postgres.database import Connection, statement

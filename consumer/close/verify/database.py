@@ -4,8 +4,12 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from consumer.close import store
-from consumer.close.canonical import NotCanonical
-from consumer.close.check import (
+from consumer.close.month import Period
+from consumer.close.signed.canonical import NotCanonical
+from consumer.close.signed.manifest import manifest_of, read_manifest, statement_of
+from consumer.close.signed.rows import certificate_row, records_row, rollforward_row
+from consumer.close.store import Close
+from consumer.close.verify.check import (
     Finding,
     Rows,
     Signature,
@@ -15,10 +19,6 @@ from consumer.close.check import (
     place_of,
     row_differences,
 )
-from consumer.close.manifest import manifest_of, read_manifest, statement_of
-from consumer.close.month import Period
-from consumer.close.rows import certificate_row, records_row, rollforward_row
-from consumer.close.store import Close
 from consumer.common.progress import progress
 from consumer.postgres.database import Connection, statement
 

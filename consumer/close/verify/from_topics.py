@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 from aiokafka import TopicPartition
 
 from consumer.close import store
-from consumer.close.canonical import Json, amount, units
-from consumer.close.check import Finding
-from consumer.close.manifest import read_manifest
 from consumer.close.month import Period
-from consumer.close.reference import Book, Line, Named, Said, Settings, book_of, first_currencies, read
-from consumer.close.rows import FIGURES
-from consumer.close.verify import AT_ONCE
+from consumer.close.signed.canonical import Json, amount, units
+from consumer.close.signed.manifest import read_manifest
+from consumer.close.signed.rows import FIGURES
+from consumer.close.verify.check import Finding
+from consumer.close.verify.database import AT_ONCE
+from consumer.close.verify.reference import Book, Line, Named, Said, Settings, book_of, first_currencies, read
 from consumer.common.errors import Fatal
 from consumer.common.progress import progress
 from consumer.common.settings import Settings as Configuration

@@ -11,9 +11,9 @@ from typing import Any
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
-from consumer.close.canonical import units
-from consumer.close.rows import CERTIFICATE
-from consumer.close.tables import Pack, Table
+from consumer.close.pack.tables import Pack, Table
+from consumer.close.signed.canonical import units
+from consumer.close.signed.rows import CERTIFICATE
 
 _DIGITS = 15
 # A sheet holds 1,048,576 rows.

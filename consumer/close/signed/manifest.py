@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zoneinfo import TZPATH
 
-from consumer.close.canonical import Json, amount, canonical, digest, units
-from consumer.close.form import Manifest, formed
-from consumer.close.rows import FIGURES
+from consumer.close.signed.canonical import Json, amount, canonical, digest, units
+from consumer.close.signed.form import Manifest, formed
+from consumer.close.signed.rows import FIGURES
 from consumer.close.store import Close, utc
 from consumer.postgres.requirements import our_migrations
 

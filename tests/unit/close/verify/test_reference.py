@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from consumer.close import reference
-from consumer.close.reference import Named, Said, Settings, book_of, first_currencies, read
+from consumer.close.verify import reference
+from consumer.close.verify.reference import Named, Said, Settings, book_of, first_currencies, read
 from tests.builders import bought, encode
 from tests.histories import deliveries
 from tests.reference import Delivery

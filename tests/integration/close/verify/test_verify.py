@@ -9,14 +9,14 @@ import asyncpg
 import pytest
 
 from consumer.close import store
-from consumer.close.canonical import canonical
-from consumer.close.check import Finding
-from consumer.close.files import verify_files, write_close
-from consumer.close.from_topics import verify_from_topics
-from consumer.close.keys import read_public
 from consumer.close.month import Period
-from consumer.close.prove import check_proof, prove
 from consumer.close.sign import sign
+from consumer.close.signed.canonical import canonical
+from consumer.close.signed.keys import read_public
+from consumer.close.verify.check import Finding
+from consumer.close.verify.files import verify_files, write_close
+from consumer.close.verify.from_topics import verify_from_topics
+from consumer.close.verify.proof import check_proof, prove
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection, Pool

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from consumer.close import keys
-from consumer.close.canonical import Json, NotCanonical, digest, units
-from consumer.close.manifest import read_manifest, signed_statement, totals
-from consumer.close.merkle import Tree
-from consumer.close.rows import BALANCES, CERTIFICATE, MOVEMENTS, leaf_of
+from consumer.close.signed import keys
+from consumer.close.signed.canonical import Json, NotCanonical, digest, units
+from consumer.close.signed.manifest import read_manifest, signed_statement, totals
+from consumer.close.signed.merkle import Tree
+from consumer.close.signed.rows import BALANCES, CERTIFICATE, MOVEMENTS, leaf_of
 
 _FALLS = frozenset({"redeemed", "adjusted_down", "voided"})
 

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from consumer.close import store
-from consumer.close.canonical import NotCanonical, canonical
-from consumer.close.check import Finding, check_signatures
-from consumer.close.files import signature_of, signature_row
-from consumer.close.form import Proof, formed
-from consumer.close.manifest import FORM, read_manifest, statement_of
-from consumer.close.merkle import path_of, root_from
 from consumer.close.month import Period
-from consumer.close.rows import certificate_row, leaf_of
-from consumer.close.verify import read_signatures
+from consumer.close.signed.canonical import NotCanonical, canonical
+from consumer.close.signed.form import Proof, formed
+from consumer.close.signed.manifest import FORM, read_manifest, statement_of
+from consumer.close.signed.merkle import path_of, root_from
+from consumer.close.signed.rows import certificate_row, leaf_of
+from consumer.close.verify.check import Finding, check_signatures
+from consumer.close.verify.database import read_signatures
+from consumer.close.verify.files import signature_of, signature_row
 from consumer.common.errors import Fatal
 from consumer.postgres.database import Connection, statement
 

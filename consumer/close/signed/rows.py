@@ -3,8 +3,8 @@
 import secrets
 from typing import Any
 
-from consumer.close.canonical import Json, amount, canonical
-from consumer.close.merkle import leaf_hash
+from consumer.close.signed.canonical import Json, amount, canonical
+from consumer.close.signed.merkle import leaf_hash
 
 MOVEMENTS = ("issued", "first_seen", "adjusted_up", "redeemed", "adjusted_down", "voided")
 FIGURES = ("opening", *MOVEMENTS, "closing", "for_earlier_months", "closing_at_consideration")

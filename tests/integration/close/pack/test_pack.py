@@ -9,10 +9,10 @@ from typing import Any
 import openpyxl
 import pytest
 
-from consumer.close.files import verify_files
-from consumer.close.keys import read_public
 from consumer.close.month import Period
-from consumer.close.pack import JOURNAL, REPORT, WORKBOOK, write_pack
+from consumer.close.pack.folder import JOURNAL, REPORT, WORKBOOK, write_pack
+from consumer.close.signed.keys import read_public
+from consumer.close.verify.files import verify_files
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection

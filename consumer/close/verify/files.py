@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from consumer.close import store
-from consumer.close.canonical import NotCanonical, canonical
-from consumer.close.check import Finding, Rows, Signature, check_manifest, check_signatures
-from consumer.close.form import RowAndLeaf, SignedBy, formed
-from consumer.close.manifest import read_manifest, statement_of
 from consumer.close.month import Period
-from consumer.close.rows import certificate_row
-from consumer.close.verify import AT_ONCE, read_signatures
+from consumer.close.signed.canonical import NotCanonical, canonical
+from consumer.close.signed.form import RowAndLeaf, SignedBy, formed
+from consumer.close.signed.manifest import read_manifest, statement_of
+from consumer.close.signed.rows import certificate_row
+from consumer.close.verify.check import Finding, Rows, Signature, check_manifest, check_signatures
+from consumer.close.verify.database import AT_ONCE, read_signatures
 from consumer.common.errors import Fatal
 from consumer.postgres.database import Connection, statement
 
