@@ -70,10 +70,14 @@ class Balance(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Changed(NamedTuple):
-    """A certificate that has changed: its version, when that was booked, and its state; None where it is no more."""
+    """A certificate that has changed: its version, when that was booked, and its state; None where it is no more.
+
+    ``traceparent`` is that of the event that changed it last, where there is one.
+    """
 
     certificate_id: str
     livemode: bool
     version: int
     changed_at: datetime
     balance: Balance | None
+    traceparent: str | None = None

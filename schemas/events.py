@@ -80,6 +80,8 @@ class Event(Struct, frozen=True, gc=False):
     topic: str
     partition: int
     offset: int
+    # Of the request that brought it, where it had one.
+    traceparent: str | None = None
 
 
 _KEY_BYTES = 16

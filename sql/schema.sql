@@ -76,6 +76,35 @@ CREATE TYPE giftcert.settlement AS ENUM (
 
 ALTER TYPE giftcert.settlement OWNER TO giftledger_owner;
 
+CREATE FUNCTION giftcert.raise_balance_version(at_least bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF at_least > 9007199254740991 THEN
+        RAISE EXCEPTION 'No version of ours is as high as %', at_least USING ERRCODE = 'numeric_value_out_of_range';
+    END IF;
+    -- Changes nothing but that nobody draws until the end: a number drawn between look and setval would be drawn again.
+    ALTER SEQUENCE giftcert.balance_version CACHE 1;
+    PERFORM setval('giftcert.balance_version', at_least)
+    FROM giftcert.balance_version
+    WHERE last_value < at_least;
+END $$;
+
+ALTER FUNCTION giftcert.raise_balance_version(at_least bigint) OWNER TO giftledger_owner;
+
+COMMENT ON FUNCTION giftcert.raise_balance_version(at_least bigint) IS 'Has later versions be above a number: of a database that was restored to a time before what is in the topics.';
+
+CREATE FUNCTION giftcert.refuse_lower_version() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'The version of a balance only rises: % is not above %', NEW.version, OLD.version
+        USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+ALTER FUNCTION giftcert.refuse_lower_version() OWNER TO giftledger_owner;
+
 CREATE FUNCTION giftcert.why_not_askable(customer_number text, status text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((customer_number IS NULL) OR (btrim(customer_number) = ''::text)) THEN 'no_customer_number'::text WHEN ((length(customer_number) > 256) OR (customer_number ~ '[[:cntrl:]\ufffd]'::text)) THEN 'no_customer_number'::text WHEN (lower(btrim(status)) <> 'paid'::text) THEN 'not_paid'::text ELSE NULL::text END;
@@ -93,11 +122,23 @@ ALTER TABLE giftcert.account_currency OWNER TO giftledger_owner;
 
 COMMENT ON TABLE giftcert.account_currency IS 'The setting ACCOUNT_CURRENCIES: the base currency of an account.';
 
+CREATE SEQUENCE giftcert.balance_version
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE giftcert.balance_version OWNER TO giftledger_owner;
+
+COMMENT ON SEQUENCE giftcert.balance_version IS 'The versions of balances.';
+
 CREATE TABLE giftcert.balance_outbox (
-    version bigint NOT NULL,
+    version bigint DEFAULT nextval('giftcert.balance_version'::regclass) NOT NULL,
     changed_at timestamp with time zone NOT NULL,
     livemode boolean NOT NULL,
-    certificate_id text NOT NULL COLLATE pg_catalog."C"
+    certificate_id text NOT NULL COLLATE pg_catalog."C",
+    traceparent text COLLATE pg_catalog."C"
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
 
@@ -105,9 +146,11 @@ ALTER TABLE giftcert.balance_outbox OWNER TO giftledger_owner;
 
 COMMENT ON TABLE giftcert.balance_outbox IS 'Certificates whose state is to be published: a row comes with each change, and goes when that version is published.';
 
-COMMENT ON COLUMN giftcert.balance_outbox.version IS 'Rises with each change of the certificate: drawn while its row is locked. Two certificates may have the same.';
+COMMENT ON COLUMN giftcert.balance_outbox.version IS 'Rises with each change of the certificate: drawn while its row is locked.';
 
 COMMENT ON COLUMN giftcert.balance_outbox.changed_at IS 'When the transaction booked that changed it last.';
+
+COMMENT ON COLUMN giftcert.balance_outbox.traceparent IS 'W3C trace context of the event that changed it last; NULL where there is none.';
 
 CREATE TABLE giftcert.balance_publisher (
     leads_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
@@ -134,17 +177,6 @@ ALTER TABLE giftcert.balance_topic OWNER TO giftledger_owner;
 COMMENT ON TABLE giftcert.balance_topic IS 'The topics of balances that hold all that is not in the outbox.';
 
 COMMENT ON COLUMN giftcert.balance_topic.topic_id IS 'By it a topic that was made anew is told from the one before; NULL where the broker has none.';
-
-CREATE SEQUENCE giftcert.balance_version
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1;
-
-ALTER SEQUENCE giftcert.balance_version OWNER TO giftledger_owner;
-
-COMMENT ON SEQUENCE giftcert.balance_version IS 'The versions of balances: one number a transaction.';
 
 CREATE TABLE giftcert.certificate (
     occurred_at timestamp with time zone NOT NULL,
@@ -994,6 +1026,8 @@ CREATE INDEX redemption_total_posting_month ON giftcert.redemption_total USING b
 
 CREATE INDEX settled_settled_at ON giftcert.settled USING brin (settled_at) WITH (autosummarize='on');
 
+CREATE TRIGGER version_only_rises AFTER UPDATE ON giftcert.balance_outbox FOR EACH ROW WHEN ((new.version <= old.version)) EXECUTE FUNCTION giftcert.refuse_lower_version();
+
 ALTER TABLE ONLY giftcert.close_certificate
     ADD CONSTRAINT close_certificate_close_id_fkey FOREIGN KEY (close_id) REFERENCES giftcert.close(id);
 
@@ -1019,16 +1053,29 @@ GRANT USAGE ON SCHEMA reporting TO giftledger_reporting;
 
 GRANT USAGE ON SCHEMA reporting_test TO giftledger_reporting;
 
+REVOKE ALL ON FUNCTION giftcert.raise_balance_version(at_least bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION giftcert.raise_balance_version(at_least bigint) TO giftledger_writer;
+
 GRANT SELECT ON TABLE giftcert.account_currency TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.account_currency TO giftledger_closer;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.balance_outbox TO giftledger_writer;
+GRANT SELECT,USAGE ON SEQUENCE giftcert.balance_version TO giftledger_writer;
+
+GRANT SELECT,DELETE ON TABLE giftcert.balance_outbox TO giftledger_writer;
+
+GRANT UPDATE(version) ON TABLE giftcert.balance_outbox TO giftledger_writer;
+
+GRANT INSERT(changed_at),UPDATE(changed_at) ON TABLE giftcert.balance_outbox TO giftledger_writer;
+
+GRANT INSERT(livemode) ON TABLE giftcert.balance_outbox TO giftledger_writer;
+
+GRANT INSERT(certificate_id) ON TABLE giftcert.balance_outbox TO giftledger_writer;
+
+GRANT INSERT(traceparent),UPDATE(traceparent) ON TABLE giftcert.balance_outbox TO giftledger_writer;
 
 GRANT SELECT,UPDATE ON TABLE giftcert.balance_publisher TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.balance_topic TO giftledger_writer;
-
-GRANT ALL ON SEQUENCE giftcert.balance_version TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.certificate TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.certificate TO giftledger_closer;

@@ -77,8 +77,10 @@ def record(
     offset: int = 0,
     topic: str = "giftcert.certificates",
     received_at: str | None = "2026-06-01T12:00:00.000Z",
+    traceparent: str | None = None,
 ) -> "ConsumerRecord[bytes | None, bytes | None]":
-    headers = () if received_at is None else (("received-at", received_at.encode()),)
+    said = {"received-at": received_at, "traceparent": traceparent}
+    headers = tuple((name, text.encode()) for name, text in said.items() if text is not None)
     return ConsumerRecord(topic, 0, offset, 1780315200000, 0, b"key", value, None, -1, -1, headers)
 
 

@@ -22,13 +22,14 @@ class State(NamedTuple):
     version: int | None
     changed_at: datetime | None
     balance: Balance | None
+    traceparent: str | None
 
 
 async def changed_behind(connection: Connection, key: Key, most: int) -> list[Changed]:
     """Read what has changed behind a key, in the order of keys: version and state of each in one snapshot."""
     keys = [(row[0], row[1]) for row in await connection.fetch(statement("balances/page"), *key, most)]
     return [
-        Changed(*state.key, state.version, state.changed_at, state.balance)
+        Changed(*state.key, state.version, state.changed_at, state.balance, state.traceparent)
         for state in await read_states(connection, keys)
         # Another publisher may have taken it out meanwhile.
         if state.version is not None and state.changed_at is not None
@@ -44,6 +45,7 @@ async def read_states(connection: Connection, keys: Sequence[Key]) -> list[State
             row["version"],
             row["changed_at"],
             None if row["event_id"] is None else _balance(row),
+            row["traceparent"],
         )
         for row in rows
     ]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from consumer.common.settings import Settings
+from consumer.kafka.trace import TRACEPARENT
 from consumer.kafka.transactions import Outgoing
 from schemas.balances import DATASCHEMA, Balance, Changed
 from schemas.registry import BALANCES, BALANCES_TEST
@@ -42,6 +43,7 @@ def _headers(topic: str, changed: Changed) -> list[tuple[str, bytes]]:
         "ce_type": CHANGED if is_there else ERASED,
         "ce_subject": changed.certificate_id,
         "ce_time": _rfc3339(changed.changed_at),
+        **({TRACEPARENT: changed.traceparent} if changed.traceparent else {}),
         **({"ce_dataschema": DATASCHEMA, "content-type": CONTENT_TYPE} if is_there else {}),
     }
     return [(name, value.encode()) for name, value in headers.items()]

@@ -35,11 +35,7 @@ async def republish_all(settings: Settings) -> int:
     connection = await connect(settings)
     try:
         await topics.read_on()
-        await connection.fetchval(
-            "SELECT setval('giftcert.balance_version', $1)"
-            " WHERE (SELECT last_value FROM giftcert.balance_version) < $1",
-            topics.highest_version,
-        )
+        await connection.execute("SELECT giftcert.raise_balance_version($1)", topics.highest_version)
         count, unseen = 0, set(topics.last)
         with progress("republishing") as advance:
             async for keys in all_certificates(connection):

@@ -9,6 +9,7 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -28,6 +29,7 @@ from schemas.certificates import Fact
 Row = tuple[Any, ...]
 # From so many rows on COPY is faster, though it is two round trips of its own; fewer go with all else in one statement.
 COPIED_FROM = 100
+NO_TRACES: Mapping[Key, str] = MappingProxyType({})
 
 
 def are_many(rows: Sequence[Row]) -> bool:
@@ -97,6 +99,7 @@ async def write_booked(
     *,
     history: Sequence[Row] = (),
     settled: Sequence[Row] = (),
+    traces: Mapping[Key, str] = NO_TRACES,
     facts_only: bool = False,
 ) -> None:
     """Write certificates, lines and exceptions, with what else the transaction has of the statement's rows.
@@ -109,7 +112,7 @@ async def write_booked(
         await connection.copy_records_to_table("journal", schema_name=SCHEMA, columns=COLUMNS, records=lines)
     if not facts_only:
         # Behind what locks their rows.
-        await publish_later(connection, [one.key for one in booked if one.is_written], present.booked_at)
+        await publish_later(connection, [one.key for one in booked if one.is_written], present.booked_at, traces)
         await mark(connection, [(one.key, one.found, one.healed) for one in booked], present.booked_at)
 
 
@@ -132,10 +135,17 @@ def corrections(booked: Iterable[Booked]) -> int:
     return sum(entry.entry < 0 for one in booked for entry in one.entries)
 
 
-async def publish_later(connection: Connection, keys: Sequence[Key], changed_at: datetime) -> None:
-    """Note that certificates have changed, whose rows this transaction holds locked: their balances are published."""
+async def publish_later(
+    connection: Connection, keys: Sequence[Key], changed_at: datetime, traces: Mapping[Key, str] = NO_TRACES
+) -> None:
+    """Note that certificates have changed, whose rows this transaction holds locked: their balances are published.
+
+    ``traces`` has the trace of the event that changed one; what changed it before is forgotten.
+    """
     if keys:
-        await connection.execute(statement("balances/changed"), *columns_of(keys), changed_at)
+        # None at all is said with no bytes.
+        traceparents = [traces.get(key) for key in keys] if traces else []
+        await connection.execute(statement("balances/changed"), *columns_of(keys), changed_at, traceparents)
 
 
 async def read_past(connection: Connection, keys: Sequence[Key], *, facts_only: bool = False) -> Past:

@@ -8,6 +8,7 @@ import msgspec
 from consumer.balances.record import CHANGED, CONTENT_TYPE, ERASED, record_of
 from consumer.common.settings import Settings
 from consumer.contracts.payloads import DIALECT
+from consumer.kafka.trace import TRACEPARENT
 from schemas.balances import DATASCHEMA, Balance, Changed, Money, Station
 
 Schema = dict[str, Any]
@@ -36,9 +37,14 @@ HEADERS: dict[str, Schema] = {
     "ce_subject": {"type": "string", "description": "The certificate."},
     "ce_time": {"type": "string", "format": "date-time", "description": "When the change was booked: RFC 3339, UTC."},
     "ce_dataschema": {"const": DATASCHEMA, "description": "Which description of the value this is."},
+    TRACEPARENT: {
+        "type": "string",
+        "description": "W3C trace context of the webhook that changed the certificate last, where its request had one. "
+        "Absent where that was no webhook: a setting, a currency that became known, a rebuild, `balances republish`.",
+    },
     "content-type": {"const": CONTENT_TYPE, "description": "Of the value."},
 }
-OF_VALUES = ("ce_dataschema", "content-type")
+NOT_ALWAYS = ("ce_dataschema", "content-type", TRACEPARENT)
 
 
 def balance_schema() -> Schema:
@@ -60,7 +66,7 @@ def balance_headers() -> Schema:
     return {
         "type": "object",
         "description": "Names are as they stand here; values are UTF-8.",
-        "required": [name for name in HEADERS if name not in OF_VALUES],
+        "required": [name for name in HEADERS if name not in NOT_ALWAYS],
         "properties": HEADERS,
     }
 

@@ -1,7 +1,6 @@
 """Ingress: verify a webhook, publish its bytes as they came, answer when Kafka has them."""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -33,12 +32,12 @@ from consumer.ingress.signature import HEADER, SignatureError, Verified, verify
 from consumer.kafka.batcher import Headers, Sending, acknowledged
 from consumer.kafka.publisher import Publisher
 from consumer.kafka.topics import NEEDED_BY_INGRESS
+from consumer.kafka.trace import TRACEPARENT, valid_traceparent
 from schemas.registry import Malformed, Routed, is_almost_ours, route
 
 log = structlog.get_logger()
 
 _accepted = metrics.webhook_requests.labels("accepted", "published")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Ingress:
@@ -219,8 +218,8 @@ def _record_headers(head: Head, routed: Routed, verified: Verified | None, recei
     ]
     if verified:
         headers.append(("signing-key-id", verified.key_id.encode()))
-    if (traceparent := head.get("traceparent")) and _TRACEPARENT.fullmatch(traceparent):
-        headers.append(("traceparent", traceparent.encode()))
+    if traceparent := valid_traceparent(head.get(TRACEPARENT) or ""):
+        headers.append((TRACEPARENT, traceparent.encode()))
     if signature := head.get(HEADER):
         headers.append(("signature", signature.encode("latin-1")))
     return headers

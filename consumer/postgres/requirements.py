@@ -103,7 +103,10 @@ async def unmet_rights(connection: Connection) -> Diagnosis | None:
         FROM unnest($1::text[], $2::text[]) AS wanted (name, "right")
         JOIN pg_class AS relation ON relname = wanted.name
         JOIN pg_namespace AS namespace ON namespace.oid = relnamespace AND nspname = $3
-        WHERE NOT has_table_privilege(relation.oid, wanted.right)
+        WHERE NOT CASE
+            WHEN wanted.right = 'DELETE' THEN has_table_privilege(relation.oid, wanted.right)
+            ELSE has_any_column_privilege(relation.oid, wanted.right)
+        END
         UNION ALL
         SELECT current_user, 'USAGE on schema ' || nspname FROM pg_namespace
         WHERE nspname = $3 AND NOT has_schema_privilege(oid, 'USAGE')

@@ -7,12 +7,14 @@ transaction fails, and a second look sees it.
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
 
 from consumer.books.booking import Arrived, Row, are_many, book, corrections, write_booked
 from consumer.books.certificate import book_of
+from consumer.books.journal import Key
 from consumer.books.lines import in_order
 from consumer.books.marks import mark_reused, mark_zones
 from consumer.common import metrics
@@ -116,6 +118,7 @@ async def write(
         booked,
         history=() if are_many(history) else history,
         settled=() if facts_only else settlements(events, changes.outcomes, present.booked_at),
+        traces=_traces(entered.get(CERTIFICATES, ())),
         facts_only=facts_only,
     )
     if are_many(history):
@@ -167,6 +170,14 @@ def _arrived(entered: Sequence[Event], changes: Changes, known: Known) -> list[A
         )
         for entity, members in by_entity.items()
     ]
+
+
+def _traces(entered: Sequence[Event]) -> dict[Key, str]:
+    """Give the trace of each certificate's newest event in the batch, where that has one."""
+    if not any(event.traceparent for event in entered):
+        return {}
+    newest = {(event.entity.id, event.entity.livemode): event for event in sorted(entered, key=attrgetter("order"))}
+    return {key: event.traceparent for key, event in newest.items() if event.traceparent}
 
 
 def _by_family(events: Sequence[Event]) -> dict[Family, list[Event]]:

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from consumer.common.errors import CodeError
 from consumer.kafka.record import Record
+from consumer.kafka.trace import traceparent_of
 from schemas.events import Entity, Event, attempt_key
 from schemas.fields import EARLIEST, instant_from_text
 from schemas.registry import Malformed, read
@@ -55,6 +56,7 @@ def decode(record: Record) -> Event:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
+        traceparent=traceparent_of(record.headers),
     )
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from consumer.kafka.record import Record
+from consumer.kafka.trace import TRACEPARENT
 
-HEADER = "traceparent"
 # A batch may hold thousands of requests; a log event must not.
 MOST = 20
 
@@ -15,6 +15,6 @@ def traced(records: Iterable[Record]) -> dict[str, list[str]]:
         value.decode(errors="replace"): None
         for record in records
         for name, value in record.headers
-        if name == HEADER and value
+        if name == TRACEPARENT and value
     }
     return {"traceparents": list(found)[:MOST]} if found else {}

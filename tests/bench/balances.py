@@ -156,7 +156,7 @@ async def _change(connections: Pool, rate: int, certificates: int, seconds: floa
                 "UPDATE certificate SET balance = balance - 1 WHERE certificate_id = ANY ($1) AND livemode", keys
             )
             booked_at: datetime = await connection.fetchval("SELECT clock_timestamp()")
-            await connection.execute(statement("balances/changed"), keys, [True] * len(keys), booked_at)
+            await connection.execute(statement("balances/changed"), keys, [True] * len(keys), booked_at, [])
         changes += due
         await asyncio.sleep(max(0.0, TURN_SECONDS - (time.perf_counter() - started - elapsed)))
     return changes

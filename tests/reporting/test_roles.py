@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -113,10 +114,31 @@ async def test_a_writer_writes_the_tables_but_cannot_rewrite_history(connections
         "TRUNCATE giftcert.journal",
         "TRUNCATE giftcert.other_attempt",
         "DROP TABLE giftcert.definition",
+        "INSERT INTO giftcert.balance_outbox VALUES (1, now(), true, 'c')",
+        "UPDATE giftcert.balance_outbox SET certificate_id = 'another'",
+        "TRUNCATE giftcert.balance_outbox",
+        "DELETE FROM giftcert.balance_topic",
+        "DELETE FROM giftcert.balance_publisher",
+        "SELECT setval('giftcert.balance_version', 1)",
+        "ALTER SEQUENCE giftcert.balance_version RESTART",
+        "ALTER TABLE giftcert.balance_outbox DISABLE TRIGGER USER",
         "SELECT * FROM reporting_internal.line",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await writer.execute(refused)
+
+
+async def test_a_writer_notes_changes_and_takes_out_what_is_published(connect: Connect) -> None:
+    writer = await connect("giftledger_writer")
+    versions = []
+    for _ in range(2):
+        await writer.execute(statement("balances/changed"), ["c"], [True], datetime.now(UTC), [])
+        versions.append(await writer.fetchval("SELECT version FROM giftcert.balance_outbox"))
+    assert versions[0] < versions[1]
+
+    await writer.execute("SELECT giftcert.raise_balance_version(1000)")
+    await writer.execute(statement("balances/published"), ["c"], [True], [versions[1]])
+    assert await writer.fetchval("SELECT count(*) FROM giftcert.balance_outbox") == 0
 
 
 async def test_a_closer_adds_closes_and_changes_nothing(connections: Pool, connect: Connect) -> None:
@@ -129,6 +151,11 @@ async def test_a_closer_adds_closes_and_changes_nothing(connections: Pool, conne
         "INSERT INTO giftcert.journal DEFAULT VALUES",
         "UPDATE giftcert.journal SET period = '2025-01-01'",
         "DELETE FROM giftcert.settled",
+        "DELETE FROM giftcert.balance_outbox",
+        "SELECT nextval('giftcert.balance_version')",
+        "SELECT giftcert.raise_balance_version(1)",
+        "UPDATE giftcert.balance_topic SET partitions = 1",
+        "UPDATE giftcert.balance_publisher SET leader = 'me'",
         "UPDATE giftcert.certificate SET balance = 0",
         "SELECT * FROM giftcert.certificate_document",
         "DELETE FROM giftcert.closed_period",

@@ -1,7 +1,7 @@
 -- Certificates ($1 ids, $2 livemodes), in that order, in one snapshot: their state, nothing where they are no more; and their
 -- version, where they are in the outbox. Each by its key, whatever the plan knows of the tables.
 SELECT
-    wanted.certificate_id, wanted.livemode, outbox.version, outbox.changed_at,
+    wanted.certificate_id, wanted.livemode, outbox.version, outbox.changed_at, outbox.traceparent,
     event_id, account_id, definition_id, currency, deleted, balance, consideration, face_value,
     coalesce(purchase_price, price) AS price,
     issuing_station_id, issuing_station_name, station_id, station_name,
@@ -12,7 +12,7 @@ LEFT JOIN LATERAL (
     SELECT * FROM certificate WHERE certificate_id = wanted.certificate_id AND livemode = wanted.livemode LIMIT 1
 ) AS certificate ON true
 LEFT JOIN LATERAL (
-    SELECT version, changed_at
+    SELECT version, changed_at, traceparent
     FROM giftcert.balance_outbox
     WHERE certificate_id = wanted.certificate_id AND livemode = wanted.livemode
     LIMIT 1
