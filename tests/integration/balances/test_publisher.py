@@ -145,14 +145,16 @@ async def test_a_record_is_a_cloud_event_and_its_id_is_its_version(settings: Set
 async def test_a_record_names_the_trace_of_the_webhook_that_changed_it(settings: Settings, connections: Pool) -> None:
     traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     async with publishing(settings):
-        await applied(connections, event(bought(), traceparent=traceparent))
+        await applied(connections, event(bought()))
+        await all_published(connections)
+        await applied(connections, event(paid_with(4_000_000, updated=60), traceparent=traceparent))
         await all_published(connections)
         await republish(settings, [CERTIFICATE_ID])
         await all_published(connections)
 
     traces = [dict(record.headers).get("traceparent") for record in (await subscribed(settings)).records]
 
-    assert traces == [traceparent.encode(), None]
+    assert traces == [None, traceparent.encode(), None]
 
 
 async def test_live_and_test_traffic_have_topics_of_their_own(settings: Settings, connections: Pool) -> None:
