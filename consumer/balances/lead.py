@@ -31,13 +31,13 @@ class Lead:
         self._name = name
         self._renewed_at = time.monotonic()
 
-    async def renew(self, published_for: float = 0.0) -> None:
-        """Lead on; what was committed ``published_for`` seconds ago is published. Raises Superseded."""
+    async def renew(self, published_for: float | None = None) -> None:
+        """Lead on; what was committed ``published_for`` seconds ago is published, if it is given. Raises Superseded."""
         if not await self._connections.fetchval(statement("balances/renew"), self._name, LEASE_SECONDS, published_for):
             raise Superseded
         self._renewed_at = time.monotonic()
 
-    async def go_on(self, published_for: float = 0.0) -> None:
+    async def go_on(self, published_for: float | None = None) -> None:
         """Renew it, if it is time to. Raises Superseded."""
         if time.monotonic() - self._renewed_at > RENEW_SECONDS:
             await self.renew(published_for)

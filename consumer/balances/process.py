@@ -12,6 +12,7 @@ import structlog
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from consumer.balances.lead import Lead, Superseded, leading
+from consumer.balances.limits import Limits
 from consumer.balances.publisher import Publisher
 from consumer.balances.topics import recognised
 from consumer.common import metrics
@@ -20,9 +21,8 @@ from consumer.common.diagnosis import diagnose_database, diagnose_kafka, explain
 from consumer.common.errors import THE_WAY_THERE, Fatal, Verdict, database_verdict
 from consumer.common.service import admin_app, serving
 from consumer.common.settings import Settings
-from consumer.kafka.batcher import TOO_LARGE
 from consumer.kafka.options import connection_options
-from consumer.kafka.transactions import Transactions
+from consumer.kafka.transactions import BatchTooLarge, Transactions
 from consumer.postgres.database import Pool, close, pool, session, shared_session, statement
 from consumer.postgres.requirements import unmet_rights, unmet_schema
 from consumer.worker.waiting import LOOK_AGAIN_SECONDS, Waiting
@@ -36,13 +36,13 @@ COUNT_SECONDS = 5.0
 
 async def run_balances(settings: Settings, stop: asyncio.Event) -> None:
     """Publish balances until ``stop`` is set. Raises whatever the process does not understand."""
-    life = Waiting(settings, stop)
+    life, limits = Waiting(settings, stop), Limits()
     life.heartbeat.start()
     try:
         admin = admin_app(live=life.heartbeat.reasons, ready=life.reasons_to_wait, metrics=metrics.BALANCES)
         async with serving(admin, settings.admin_host, settings.admin_port), running(_beat(life)):
             while not stop.is_set():
-                await _live_once(settings, life)
+                await _live_once(settings, life, limits)
     finally:
         life.heartbeat.stop()
     log.info("publisher of balances stopped")
@@ -55,12 +55,14 @@ async def _beat(life: Waiting) -> None:
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
-async def _live_once(settings: Settings, life: Waiting) -> None:
+async def _live_once(settings: Settings, life: Waiting, limits: Limits) -> None:
     """Connect and take turns at publishing, until something fails that another time may not."""
     try:
         async with _connected(settings) as connections, running(_count(connections)):
             while not life.stop.is_set():
-                await _take_turn(settings, connections, life)
+                await _take_turn(settings, connections, life, limits)
+    except BatchTooLarge as refused:
+        limits.refuse(refused)
     except (Superseded, ProducerFenced):
         log.info("another publisher leads")
     except Exception as error:
@@ -90,17 +92,18 @@ async def _connected(settings: Settings) -> AsyncIterator[Pool]:
         await close(connections)
 
 
-async def _take_turn(settings: Settings, connections: Pool, life: Waiting) -> None:
+async def _take_turn(settings: Settings, connections: Pool, life: Waiting, limits: Limits) -> None:
     """Lead and publish until asked to stop, or see that another one leads, and stand by."""
     async with leading(connections) as lead:
         if lead is not None:
-            await _publish(settings, connections, lead, life)
+            await _publish(settings, connections, lead, life, limits)
             return
     life.waits_for = None
+    metrics.balances_too_large.set(0)
     await pause(LOOK_AGAIN_SECONDS, life.stop)
 
 
-async def _publish(settings: Settings, connections: Pool, lead: Lead, life: Waiting) -> None:
+async def _publish(settings: Settings, connections: Pool, lead: Lead, life: Waiting, limits: Limits) -> None:
     async with connections.acquire() as connection:
         partitions = await recognised(connection, settings, lead)
     # The topic's name: who publishes to these topics, wherever he is, has this id.
@@ -109,15 +112,13 @@ async def _publish(settings: Settings, connections: Pool, lead: Lead, life: Wait
         log.info("publishes balances", fences=transactions.fences)
         life.waits_for = None
         metrics.balances_leads.set(1)
-        await Publisher(settings, connections, transactions, lead).run(life.stop)
+        await Publisher(settings, connections, transactions, lead, limits).run(life.stop)
 
 
 async def _reason_to_wait(settings: Settings, error: Exception) -> str | None:
     """Say what an error makes us wait for; None where that would be to no avail."""
     if isinstance(error, Fatal):
         return str(error)
-    if isinstance(error, TOO_LARGE):
-        return "Kafka takes no record so large: `giftledger check` says which max.message.bytes its topic needs"
     if isinstance(error, KafkaError):
         cause = await diagnose_kafka(connection_options(settings)) if error.retriable else explain_kafka(error)
         return f"Kafka at {settings.kafka_bootstrap_servers}: {cause}"

@@ -11,8 +11,10 @@ Rounds go through the outbox by its key: what changes all the time has its turn 
 import asyncio
 import time
 from collections.abc import Sequence
+from itertools import compress
 
 from consumer.balances.lead import Lead, Superseded
+from consumer.balances.limits import Limits
 from consumer.balances.outbox import changed_behind, put_in, take_out
 from consumer.balances.record import record_of
 from consumer.books.journal import Key
@@ -32,24 +34,30 @@ PACE_SECONDS = 0.25
 class Publisher:
     """Publishes what has changed, while it leads."""
 
-    def __init__(self, settings: Settings, connections: Pool, transactions: Transactions, lead: Lead) -> None:
+    def __init__(
+        self, settings: Settings, connections: Pool, transactions: Transactions, lead: Lead, limits: Limits
+    ) -> None:
         self._settings = settings
         self._connections = connections
         self._transactions = transactions
         self._lead = lead
+        self._limits = limits
+        # Of this round, so far.
+        self._held = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Make rounds until ``stop`` is set. Raises Superseded, and what Kafka and Postgres raise."""
+        """Make rounds until ``stop`` is set. Raises Superseded, BatchTooLarge, and what Kafka and Postgres raise."""
         while not stop.is_set():
             began = time.monotonic()
             if not await self.round(stop):
                 return
-            await self._lead.go_on(published_for=time.monotonic() - began)
+            self._limits.end_round(self._held)
+            await self._lead.go_on(published_for=None if self._held else time.monotonic() - began)
             await pause(PACE_SECONDS - (time.monotonic() - began), stop)
 
     async def round(self, stop: asyncio.Event) -> bool:
         """Publish all that has changed by now; False where it was asked to stop on the way."""
-        after = FIRST
+        after, self._held = FIRST, 0
         while True:
             changed = await self._page(after)
             if len(changed) < PAGE:
@@ -63,10 +71,14 @@ class Publisher:
         async with self._connections.acquire() as connection:
             async with self._transactions.transaction():
                 changed = await changed_behind(connection, after, PAGE)
-                await self._transactions.send(record_of(self._settings, one) for one in changed)
+                records = [record_of(self._settings, one) for one in changed]
+                fitting = self._limits.fitting(records)
+                await self._transactions.send(compress(records, fitting), self._limits.one_by_one)
+            sent = list(compress(changed, fitting))
             if not self._transactions.fences:
-                await self._look_back(connection, changed)
-            await take_out(connection, changed)
+                await self._look_back(connection, sent)
+            await take_out(connection, sent)
+        self._held += len(changed) - len(sent)
         return changed
 
     async def _look_back(self, connection: Connection, sent: Sequence[Changed]) -> None:

@@ -154,6 +154,10 @@ balances_behind_seconds = Gauge(
     "giftcert_balances_behind_seconds",
     "The topics of balances say all that was committed so long ago; 0 where they say all.",
 )
+balances_too_large = Gauge(
+    "giftcert_balances_too_large",
+    "Certificates whose state is larger than its topic takes (max.message.bytes): they wait, and others are published.",
+)
 balances_leads = Gauge(
     "giftcert_balances_leads", "1 in the process that publishes balances, 0 in one that would go on for it."
 )
@@ -179,7 +183,7 @@ _OF_WORKER = (
     *(journal_corrections, rollforward_difference, data_quality_exceptions, open_period_age_days),
     *(reconciliation_coverage_ratio, reconciliation_differences, sender_undelivered, sender_undelivered_oldest),
 )
-_OF_BALANCES = (balances_behind, balances_behind_seconds, balances_leads)
+_OF_BALANCES = (balances_behind, balances_behind_seconds, balances_too_large, balances_leads)
 
 
 def _registry(collectors: Iterable[Collector]) -> CollectorRegistry:

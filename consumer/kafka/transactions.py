@@ -12,7 +12,7 @@ What was read before a producer connected may be old by then: read it in the tra
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer
 
 from consumer.common import metrics
 from consumer.common.settings import Settings
-from consumer.kafka.batcher import Headers
+from consumer.kafka.batcher import TOO_LARGE, Headers
 from consumer.kafka.disconnect import disconnect
 from consumer.kafka.options import producer_options
 from consumer.kafka.partitioner import partition_of
@@ -39,6 +39,20 @@ class Outgoing(NamedTuple):
     key: bytes
     value: bytes | None
     headers: Headers
+
+    @property
+    def size(self) -> int:
+        """Give the bytes of its key, value and headers; what frames them is much less."""
+        return len(self.key) + len(self.value or b"") + sum(len(name) + len(text) for name, text in self.headers)
+
+
+class BatchTooLarge(Exception):
+    """A batch that its topic does not take: its ``max.message.bytes`` is lower."""
+
+    def __init__(self, topic: str, records: Sequence[Outgoing]) -> None:
+        super().__init__(f"{topic} takes no batch so large")
+        self.topic = topic
+        self.records = records
 
 
 class Transactions:
@@ -82,27 +96,44 @@ class Transactions:
             if self.fences:
                 await self._producer.commit_transaction()
 
-    async def send(self, records: Iterable[Outgoing]) -> None:
-        """Send records, and wait until all in-sync replicas have them. Raises KafkaError."""
-        batches: dict[tuple[str, int], list[BatchBuilder]] = {}
+    async def send(self, records: Iterable[Outgoing], one_by_one: Container[str] = ()) -> None:
+        """Send records, and wait until all in-sync replicas have them; those of some topics in batches of one.
+
+        Raises KafkaError and BatchTooLarge.
+        """
+        batches: dict[tuple[str, int], list[_Batch]] = {}
         counts: dict[str, int] = {}
         for record in records:
             numbers = self._partitions[record.topic]
             place = record.topic, partition_of(record.key, numbers, numbers)
-            self._append(batches.setdefault(place, []), record)
+            self._append(batches.setdefault(place, []), record, alone=record.topic in one_by_one)
             counts[record.topic] = counts.get(record.topic, 0) + 1
         await asyncio.gather(*(self._deliver(*place, of_partition) for place, of_partition in batches.items()))
         for topic, count in counts.items():
             metrics.messages_sent.labels(topic).inc(count)
 
-    def _append(self, batches: "list[BatchBuilder]", record: Outgoing) -> None:
-        _, key, value, headers = record
-        content = {"timestamp": None, "key": key, "value": value, "headers": list(headers)}
-        if not batches or batches[-1].append(**content) is None:
-            batches.append(self._producer.create_batch())
-            batches[-1].append(**content)  # the first one has always room
+    def _append(self, batches: "list[_Batch]", record: Outgoing, *, alone: bool) -> None:
+        if alone or not batches or not batches[-1].append(record):
+            batches.append(_Batch(self._producer.create_batch(), []))
+            batches[-1].append(record)  # the first one has always room
 
-    async def _deliver(self, topic: str, partition: int, batches: "Iterable[BatchBuilder]") -> None:
+    async def _deliver(self, topic: str, partition: int, batches: "Iterable[_Batch]") -> None:
         """Send the batches of a partition, one after the other: their order is that of the records."""
         for batch in batches:
-            await (await self._producer.send_batch(batch, topic, partition=partition))
+            try:
+                await (await self._producer.send_batch(batch.builder, topic, partition=partition))
+            except TOO_LARGE as error:
+                raise BatchTooLarge(topic, batch.records) from error
+
+
+class _Batch(NamedTuple):
+    builder: "BatchBuilder"
+    records: list[Outgoing]
+
+    def append(self, record: Outgoing) -> bool:
+        """Add a record; False where there is no room."""
+        _, key, value, headers = record
+        if self.builder.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+            return False
+        self.records.append(record)
+        return True

@@ -1,4 +1,5 @@
--- Lead ($1) for another $2 seconds, if nobody else has begun to; what was committed $3 seconds ago is published.
+-- Lead ($1) for another $2 seconds, if nobody else has begun to; what was committed $3 seconds ago is published, if that is
+-- not NULL.
 UPDATE giftcert.balance_publisher
 SET
     leads_until = clock_timestamp() + make_interval(secs => $2),

@@ -1,18 +1,19 @@
 """The publisher: what the tables say comes to the topics, and an older state is never the last one."""
 
 import asyncio
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
+from prometheus_client import generate_latest
 
 from consumer.balances.lead import Superseded, leading
+from consumer.balances.limits import Limits
 from consumer.balances.outbox import changed_behind
 from consumer.balances.publisher import Publisher
 from consumer.balances.record import record_of
@@ -20,10 +21,11 @@ from consumer.balances.republish import republish, republish_all
 from consumer.balances.topics import recognised
 from consumer.balances.verify import verify
 from consumer.books.rebooking import FIRST
+from consumer.common import metrics
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.topics import admin, create_topics, existing_partitions
-from consumer.kafka.transactions import Outgoing, Transactions
+from consumer.kafka.transactions import BatchTooLarge, Outgoing, Transactions
 from consumer.postgres.database import Pool
 from tests.applying import applied
 from tests.balances import BALANCES, BALANCES_TEST, all_published, publishing, subscribed
@@ -46,7 +48,7 @@ async def publisher(settings: Settings, connections: Pool) -> AsyncIterator[Publ
         async with connections.acquire() as connection:
             partitions = await recognised(connection, settings, lead)
         async with Transactions.opened(settings, settings.topic(BALANCES), partitions) as transactions:
-            yield Publisher(settings, connections, transactions, lead)
+            yield Publisher(settings, connections, transactions, lead, Limits())
 
 
 async def round_of_another(settings: Settings, connections: Pool) -> None:
@@ -69,7 +71,7 @@ def freeze_the_first(
             await applied(connections, event(paid_with(4_000_000, updated=60)))
             await round_of_another(settings, connections)
 
-    async def freeze_and_send(self: Transactions, records: Iterable[Outgoing]) -> None:
+    async def freeze_and_send(self: Transactions, records: Iterable[Outgoing], *_: object) -> None:
         read = list(records)
         if with_what_it_read:
             await freeze()
@@ -204,7 +206,7 @@ async def test_a_change_while_the_state_before_it_is_on_its_way_is_published_too
     await applied(connections, event(bought()))
     send = Transactions.send
 
-    async def change_and_send(self: Transactions, records: Iterable[Outgoing]) -> None:
+    async def change_and_send(self: Transactions, records: Iterable[Outgoing], *_: object) -> None:
         sent = list(records)
         await applied(connections, event(paid_with(4_000_000, updated=60)))
         await send(self, sent)
@@ -260,7 +262,7 @@ async def test_nothing_is_committed_unless_all_has_arrived(settings: Settings, c
         (changed,) = await changed_behind(connection, FIRST, 10)
     good = record_of(settings, changed)
 
-    with pytest.raises(KafkaError):
+    with pytest.raises(BatchTooLarge):
         await sent_at_once(settings, [good, good._replace(key=b"another", value=bytes(2_000_000))])
 
     assert (await subscribed(settings)).records == []
@@ -437,35 +439,58 @@ async def test_who_fills_a_topic_for_longer_than_his_lease_goes_on_leading(
             await recognised(connection, settings, lead)
 
 
-async def test_a_topic_that_takes_no_record_so_large_is_what_a_publisher_waits_for(
-    settings: Settings, connections: Pool
+async def test_a_state_that_is_too_large_for_its_topic_waits_and_its_neighbours_do_not(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     needs_fence(settings)
+    monkeypatch.setattr("consumer.balances.limits.RETRY_SECONDS", 1.0)
+    monkeypatch.setattr("consumer.balances.limits.RETRY_AT_MOST_SECONDS", 1.0)
     name = settings.topic(BALANCES)
-    small = {"cleanup.policy": "compact", "max.message.bytes": "300"}
+    small = {"cleanup.policy": "compact", "max.message.bytes": "3000"}
     async with admin(settings) as client:
-        await client.create_topics([NewTopic(name, 3, 1, topic_configs=small)])
-    await applied(connections, event(bought()))
+        await client.create_topics([NewTopic(name, 1, 1, topic_configs=small)])
+    sizes = {"neighbour": 10, "large": 5000, "larger": 9000, "another": 10}
+    # In one transaction, and more than one batch may hold.
+    await applied(
+        connections, *(event(bought(_id=id_, shiftLocation={"name": "n" * size})) for id_, size in sizes.items())
+    )
 
     async with publishing(settings):
-        await until(lambda: _waits_for(settings, "max.message.bytes"), "the limit as the reason")
+        await until(lambda: _are_left(connections, {"large", "larger"}), "the neighbours in the topic")
+        await until(lambda: _is_counted(2), "both to be counted")
+        assert (await subscribed(settings)).last.keys() == {"neighbour", "another"}
+        await applied(connections, event(bought(_id="later")))
+        await until(lambda: _are_left(connections, {"large", "larger"}), "a later neighbour in the topic")
+        before = await connections.fetchval("SELECT published_as_of FROM balance_publisher")
+
         async with admin(settings) as client:
             resource = ConfigResource(ConfigResourceType.TOPIC, name, {"max.message.bytes": "1000000"})
             await client.alter_configs([resource])
         await all_published(connections)
+        await until(lambda: _is_counted(0), "none to be counted")
+        await until(lambda: _has_moved(connections, before), "the topics to be up to date")
 
     assert (await verify(settings)).differing == []
+    log = capfd.readouterr().out
+    assert "Kafka takes no record so large" in log
+    assert "certificate_id=large" in log
 
 
-async def _waits_for(settings: Settings, reason: str) -> bool:
-    return reason in await asyncio.to_thread(_health, f"http://127.0.0.1:{settings.admin_port}/health/ready")
+async def _are_left(connections: Pool, ids: set[str]) -> bool:
+    return {row[0] for row in await connections.fetch("SELECT certificate_id FROM balance_outbox")} == ids
 
 
-def _health(url: str) -> str:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own process, on loopback
-            return str(answer.read())
-    except urllib.error.HTTPError as not_ready:
-        return str(not_ready.read())
-    except OSError:
-        return ""  # not there yet
+async def _is_counted(count: int) -> bool:
+    return f"giftcert_balances_too_large {float(count)}" in generate_latest(metrics.BALANCES).decode()
+
+
+async def _has_moved(connections: Pool, before: datetime) -> bool:
+    return bool(await connections.fetchval("SELECT published_as_of > $1 FROM balance_publisher", before))
+
+
+async def test_who_begins_to_lead_has_published_nothing_yet(connections: Pool) -> None:
+    await connections.execute("UPDATE balance_publisher SET published_as_of = '2026-01-01'")
+    async with leading(connections) as lead:
+        assert lead is not None
+        await lead.renew()
+    assert not await _has_moved(connections, datetime(2026, 1, 1, tzinfo=UTC))
