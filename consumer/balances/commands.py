@@ -13,8 +13,15 @@ from consumer.common.settings import Settings
 SHOWN = 20
 
 
+# What changed longer ago is in the topics, or something is wrong.
+BEHIND_SECONDS = 60.0
+
+
 async def run_verify(settings: Settings) -> None:
-    """Print what was compared, and what differs. Raises Fatal when something does."""
+    """Print what was compared, and what differs.
+
+    Raises Fatal unless the topics say what the tables said a minute ago.
+    """
     found = await verify(settings)
     for one in found.differing[:SHOWN]:
         click.echo(f"{one.certificate_id} ({'live' if one.livemode else 'test'}): {one.what}")
@@ -24,6 +31,17 @@ async def run_verify(settings: Settings) -> None:
     if found.differing:
         raise Fatal(
             f"{len(found.differing)} certificates differ. `giftledger balances republish` publishes them once more."
+        )
+    if found.behind and not found.is_published:
+        raise Fatal(
+            f"Nothing was ever published: the topics say nothing of {found.unsaid} certificates. "
+            "Run `giftledger balances`."
+        )
+    if found.behind_seconds > BEHIND_SECONDS:
+        raise Fatal(
+            f"The topics have been behind for {found.behind_seconds:.0f} s: {found.behind} certificates were not "
+            f"compared, and of {found.unsaid} the topics say nothing. Does `giftledger balances` run? "
+            "Its /health/ready says what it waits for."
         )
 
 

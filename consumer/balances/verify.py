@@ -20,7 +20,7 @@ from consumer.common.progress import progress
 from consumer.common.settings import Settings
 from consumer.kafka.record import Record
 from consumer.kafka.scan import Positions, scanning
-from consumer.postgres.database import Connection, connect
+from consumer.postgres.database import Connection, connect, statement
 from schemas.balances import Balance
 from schemas.registry import BALANCES, BALANCES_TEST
 
@@ -37,11 +37,17 @@ class Difference(Struct, frozen=True):
 
 
 class Verified(Struct, frozen=True):
-    """What a look at the topics found; ``behind`` certificates are on their way."""
+    """What a look at the topics found."""
 
     certificates: int
     records: int
+    # Certificates that are still to be published, and since when, in seconds; those are not compared.
     behind: int
+    behind_seconds: float
+    # Certificates of which the topics say nothing.
+    unsaid: int
+    # Whether anything was ever published.
+    is_published: bool
     differing: list[Difference]
 
 
@@ -51,10 +57,11 @@ async def verify(settings: Settings) -> Verified:
     connection = await connect(settings)
     try:
         await topics.read_on()
-        certificates, unseen, differing = 0, set(topics.last), dict[Key, str]()
+        certificates, unsaid, unseen, differing = 0, 0, set(topics.last), dict[Key, str]()
         with progress("comparing", len(topics.last)) as advance:
             async for keys in all_certificates(connection):
                 certificates += len(keys)
+                unsaid += sum(key not in topics.last for key in keys)
                 unseen.difference_update(keys)
                 differing |= await _differing(connection, topics, keys)
                 advance(len(keys))
@@ -63,12 +70,12 @@ async def verify(settings: Settings) -> Verified:
             if differing:
                 await topics.read_on()
                 differing = await _differing(connection, topics, differing)
-        behind = await connection.fetchval("SELECT count(*) FROM giftcert.balance_outbox")
+        ((behind, seconds),) = await connection.fetch(statement("balances/behind"))
+        is_published = await connection.fetchval("SELECT EXISTS (SELECT FROM giftcert.balance_topic)")
     finally:
         await connection.close()
-    return Verified(
-        certificates, topics.records, behind, [Difference(*key, what) for key, what in sorted(differing.items())]
-    )
+    found = [Difference(*key, what) for key, what in sorted(differing.items())]
+    return Verified(certificates, topics.records, behind, seconds, unsaid, is_published, found)
 
 
 async def _differing(connection: Connection, topics: "Topics", keys: Collection[Key]) -> dict[Key, str]:
