@@ -75,6 +75,8 @@ def instant_from_text(text: str) -> datetime:
     """Read an ISO 8601 instant, in small letters too (RFC 3339), in UTC unless it says otherwise. Raises ValueError."""
     try:
         parsed = datetime.fromisoformat(text.upper())
+        if parsed.tzinfo is UTC:
+            return parsed
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise ValueError("`value` is not an ISO 8601 instant") from None
@@ -83,9 +85,13 @@ def instant_from_text(text: str) -> datetime:
 # What a date's text may say besides an instant: that there is none, or the instant in milliseconds.
 _NO_DATE = {"", "0", "0.0"}
 _MILLISECONDS = re.compile("[0-9]{11,16}")
+# As JavaScript writes an instant, and nearly all are written: it says nothing of the above.
+_AS_SENT = len("2026-01-01T00:00:00.000Z")
 
 
 def _instant(text: str) -> datetime | None:
+    if len(text) == _AS_SENT and text[-1] == "Z":
+        return instant_from_text(text)
     text = text.strip()
     if text in _NO_DATE:
         return None

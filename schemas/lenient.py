@@ -1,8 +1,8 @@
 """Lenient reading: ``data`` field by field, where a field has another type than the sender documents.
 
-A message is decoded strictly, which is fast and right for nearly all. One that this refuses is read here: a label that
-is a number becomes text, and what cannot be read counts as not given and is told (``Event.doubts``), so that it does
-not cost the balance. Identity, event, livemode and balance stay strict, and no amount may be larger than the sender
+Nearly all messages are plain, and decoded as such (``schemas.plain``). Any other one is read here: a label that is a
+number becomes text, and what cannot be read counts as not given and is told (``Event.doubts``), so that it does not
+cost the balance. Identity, event, livemode and balance stay strict, and no amount may be larger than the sender
 can say.
 """
 
@@ -16,6 +16,7 @@ import msgspec
 from msgspec import NODEFAULT, Raw, Struct, ValidationError
 
 from schemas.fields import MAX_IDENTIFIER, Blank, BzDate, CurrencyCode, Identifier, Money, Reference
+from schemas.plain import plain
 from schemas.text import ALTERED
 
 
@@ -58,7 +59,7 @@ def _struct(kind: Any, raws: Any, path: str, doubts: list[str]) -> Any:
             values[field.name] = field.read(raw, f"{path}{field.encode_name}", doubts)
         except Unreadable:
             doubts.append(f"field_unreadable {path.removeprefix('$.data.')}{field.encode_name}: {_type_of(raw)}")
-    return kind(**values)
+    return plain(kind)(**values)
 
 
 # Gives a field's value, from what it holds, its path, and where doubts are noted. Raises Unreadable or ValidationError.

@@ -21,6 +21,7 @@ from schemas.envelope import Envelope
 from schemas.events import Family
 from schemas.fields import EARLIEST, Identifier, instant_from_epoch
 from schemas.lenient import integer, read_data
+from schemas.plain import is_plain, plain
 from schemas.text import may_be_altered, storable
 
 AnyMessage: TypeAlias = (
@@ -39,7 +40,7 @@ FAMILY_OF: dict[str, Family] = {
 
 
 class _Kind(Struct, frozen=True):
-    """How the message of an event is read: its type, its family, and the type of its ``data``."""
+    """How the message of an event is read: its type, its family, the type of its ``data``, and how it is if plain."""
 
     message: Any
     family: Family
@@ -49,7 +50,7 @@ class _Kind(Struct, frozen=True):
 
 def _kind_of(name: str, message: Any) -> _Kind:
     data = get_type_hints(message)["data"]
-    return _Kind(message, FAMILY_OF[name], data, msgspec.json.Decoder(data))
+    return _Kind(message, FAMILY_OF[name], data, msgspec.json.Decoder(plain(data)))
 
 
 _MESSAGES = {str(message.__struct_config__.tag): message for message in get_args(AnyMessage)}
@@ -97,7 +98,7 @@ class _LooseEnvelope(Envelope):
         pass
 
 
-_envelope = msgspec.json.Decoder(Envelope)
+_envelope: msgspec.json.Decoder[Envelope] = msgspec.json.Decoder(plain(Envelope))
 _loose_envelope = msgspec.json.Decoder(_LooseEnvelope)
 _key = msgspec.json.Decoder(_KeyOf)
 _key_of_deleted = msgspec.json.Decoder(_KeyOfDeleted)
@@ -150,10 +151,12 @@ def read(body: bytes) -> Reading:
 
 
 def _read_data(text: str | bytes, sent: Raw, kind: _Kind) -> tuple[Any, tuple[str, ...]]:
-    """Read ``data`` and the doubts about it: strictly, which is fast and right for nearly all, else leniently."""
+    """Read ``data`` and the doubts about it: what is plain, as nearly all are, fast, and anything else leniently."""
     try:
         if not may_be_altered(text):
-            return kind.decoder.decode(sent), ()
+            data = kind.decoder.decode(sent)
+            if is_plain(data.id):
+                return data, ()
     except msgspec.ValidationError:
         pass
     return read_data(text, kind.data)
@@ -161,9 +164,12 @@ def _read_data(text: str | bytes, sent: Raw, kind: _Kind) -> tuple[Any, tuple[st
 
 def _read_envelope(text: str | bytes) -> Envelope:
     try:
-        return _envelope.decode(text)
+        envelope = _envelope.decode(text)
+        if is_plain(envelope.id) and is_plain(envelope.attempt_id):
+            return envelope
     except msgspec.ValidationError:
-        loose = _loose_envelope.decode(text)
+        pass
+    loose = _loose_envelope.decode(text)
     created = integer(loose.created, "$.created")
     try:
         return Envelope(loose.id, loose.attempt_id, loose.livemode, created, loose.event, loose.data)

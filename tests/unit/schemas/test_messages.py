@@ -551,11 +551,33 @@ def test_what_cannot_be_read_is_not_given_and_told_without_its_value(data: dict[
         assert snapshot == reading()[0]
 
 
+BODIES = {
+    "bought": bought(shiftLocation={"stationId": "s", "primaryCurrencyCode": "CAD"}),
+    "paid with": paid_with(1),
+    "definition": definition("created"),
+    "in Greek": bought(_id="κάρτα", displayCurrency={"buy": 1, "sell": 1, "isocode": " cad "}),
+    "in other dates": bought(createdAt={"value": "2020-01-01t00:00:00+02:00"}, updatedAt={"value": "0"}),
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_what_is_plain_and_what_is_not_are_read_alike(body: dict[str, Any]) -> None:
+    altered = body | {"data": body["data"] | {"marketingText": "\0"}}  # nothing of which is decoded as if it were plain
+
+    assert message(body) == message(altered)
+
+
+@pytest.mark.parametrize("identifier", ["a\nb", "a\x7fb", "a\x00b", "\ufffd", "", "a" * 257], ids=repr)
+@pytest.mark.parametrize("field", ["id", "attemptId"])
+def test_no_envelope_has_an_id_that_is_none(field: str, identifier: str) -> None:
+    assert field in refusal(bought() | {field: identifier})
+
+
 @pytest.mark.parametrize("code", ["CADX", "CA", "C" * 60_000, "$", "CAD\0", "€€€", "CAD EUR", 7, 124])
 def test_a_currency_that_is_none_is_not_given_and_told(code: object) -> None:
     snapshot, doubts = reading(shiftLocation={"primaryCurrencyCode": code, "stationId": "s"})
 
-    assert snapshot.shift_location == ShiftLocation(station_id="s")
+    assert astuple(snapshot.shift_location) == astuple(ShiftLocation(station_id="s"))
     kind = "text" if isinstance(code, str) else "number"
     assert doubts == (f"field_unreadable shiftLocation.primaryCurrencyCode: {kind}",)
 
@@ -591,7 +613,7 @@ def test_an_id_of_the_length_of_an_identifier_is_one_also_where_it_is_a_number()
 def test_of_a_station_only_what_cannot_be_read_is_missing() -> None:
     snapshot, _ = reading(shiftLocation={"stationId": [], "name": 7, "timeZone": "America/Toronto"})
 
-    assert snapshot.shift_location == ShiftLocation(name="7", time_zone="America/Toronto")
+    assert astuple(snapshot.shift_location) == astuple(ShiftLocation(name="7", time_zone="America/Toronto"))
 
 
 def test_the_fields_of_a_definition_are_read_as_leniently() -> None:
