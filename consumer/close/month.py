@@ -33,6 +33,11 @@ def over_at(month: date) -> datetime:
     return datetime(after.year, after.month, after.day, tzinfo=UTC) + _LAST_CLOCK
 
 
+def newest_over(now: datetime) -> date:
+    """Give the first day of the newest month that is over in every time zone."""
+    return month_before((now - _LAST_CLOCK).date().replace(day=1))
+
+
 class Month(click.ParamType[date]):
     """A month, such as 2026-10."""
 

@@ -12,15 +12,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 import asyncpg
 from rich.console import Console
 
+from consumer.books.days import month_after
+from consumer.close.month import newest_over
 from consumer.traffic import Truth
 from consumer.traffic.simulate import SimulationError, Summary, simulate
 from deploy.local.asking import ask_the_sender
+from deploy.local.closing import close_the_month
 from deploy.local.comparison import Comparison, Liability, compare, liabilities
 from deploy.local.processes import StackError
 from deploy.local.reports import print_metrics, print_reports, scrape, terminal, total
@@ -75,6 +78,7 @@ def demo(console: Console, count: int, seed: int) -> bool:
         comparisons += found
         with step(console, "Stopped ingress and worker"):
             system.commands.stop()
+        comparisons += close_the_month(console, system.commands, closable(), truth, step)
     agrees = verdict(console, summary, truth, comparisons, outstanding)
     console.print(f"The demo took {time.monotonic() - started:.1f} s.")
     return agrees
@@ -118,8 +122,11 @@ def running(console: Console) -> Iterator[Running]:
 
 
 def play_sender(console: Console, system: Running, count: int, seed: int, *, lost: int = 0) -> tuple[Summary, Truth]:
-    """Post the traffic of yesterday without what is lost, and wait until it is applied. Raises SimulationError."""
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    """Post the traffic of a day without what is lost, and wait until it is applied. Raises SimulationError.
+
+    It is near the end of a month that can be closed; on no station's clock does it reach into the next one.
+    """
+    day = month_after(closable()) - timedelta(days=2)
     with step(console, f"Posted the documents' examples and a simulated day of {count:,} webhooks"):
         summary, truth = asyncio.run(
             simulate(
@@ -127,7 +134,7 @@ def play_sender(console: Console, system: Running, count: int, seed: int, *, los
                 secret=system.commands.secret,
                 count=count,
                 seed=seed,
-                start=midnight - timedelta(days=1),
+                start=datetime(day.year, day.month, day.day, tzinfo=UTC),
                 lost=lost,
             )
         )
@@ -135,6 +142,11 @@ def play_sender(console: Console, system: Running, count: int, seed: int, *, los
         # The comparison tells what is missing after a timeout.
         wait_until_applied(console, system, truth, missing=len(truth.lost))
     return summary, truth
+
+
+def closable() -> date:
+    """Give the newest month that is over in every time zone."""
+    return newest_over(datetime.now(UTC))
 
 
 def wait_until_applied(console: Console, system: Running, truth: Truth, *, missing: int = 0) -> None:

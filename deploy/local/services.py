@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from signal import SIGTERM
 
 from consumer.common.settings import load
@@ -61,7 +62,8 @@ class Giftledger:
 
     def run(self, *arguments: str, **settings: str) -> None:
         """Run a command to its end. Raises StackError, with its output, when it fails."""
-        process = self._start("-".join(arguments), arguments, **settings)
+        words = takewhile(lambda argument: not argument.startswith("-"), arguments)
+        process = self._start("-".join(words), arguments, **settings)
         if process.wait() != 0:
             raise StackError(f"giftledger {' '.join(arguments)} failed\n{process.tail()}")
 
