@@ -45,8 +45,11 @@ async def run_prepare(
     differing = await verify(settings)
     verified = [findings.Finding("books_differ", f"{differing} certificates: `giftledger verify`")] if differing else []
     async with session(settings) as connection:
+        waiting = await findings.not_applied_findings(connection, settings, month)
         outlooks = [
-            await prepare(connection, settings, period, by=by, rules=rules, because=because, verified=verified)
+            await prepare(
+                connection, settings, period, by=by, rules=rules, because=because, verified=verified, waiting=waiting
+            )
             async for period in _periods(connection, month, accounts)
         ]
     _show(outlooks, "prepared")
@@ -55,8 +58,9 @@ async def run_prepare(
 async def run_cut(settings: Settings, month: date, accounts: Accounts, *, by: str, wait_seconds: float) -> None:
     """Close a month. Raises Fatal where something stands against it."""
     async with session(settings) as connection:
+        waiting = await findings.not_applied_findings(connection, settings, month)
         outlooks = [
-            await cut(connection, settings, period, by=by, wait_seconds=wait_seconds)
+            await cut(connection, settings, period, by=by, wait_seconds=wait_seconds, waiting=waiting)
             async for period in _periods(connection, month, accounts)
         ]
     _show(outlooks, "closed")

@@ -1,7 +1,7 @@
 """Findings: what stands against closing a month. Blockers cannot be passed; warnings can, by whoever says why."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from consumer.books.days import month_after
@@ -20,14 +20,21 @@ class Finding(NamedTuple):
     found: str
 
 
-async def blockers(connection: Connection, settings: Settings, period: Period) -> list[Finding]:
-    """Look for what cannot be passed; whether the books agree with the facts is another's question."""
+async def blockers(
+    connection: Connection, settings: Settings, period: Period, waiting: Sequence[Finding] | None = None
+) -> list[Finding]:
+    """Look for what cannot be passed; whether the books agree with the facts is another's question.
+
+    ``waiting`` are the records that are not applied, where somebody has looked for them already.
+    """
+    if waiting is None:
+        waiting = await not_applied_findings(connection, settings, period.month)
     return [
         *await out_of_turn(connection, period),
         *_not_over(period),
         *await open_tasks(connection),
         *await _differences(connection, period),
-        *await not_applied_findings(connection, settings, period),
+        *waiting,
     ]
 
 
@@ -59,11 +66,11 @@ async def _differences(connection: Connection, period: Period) -> list[Finding]:
     return [Finding("rollforward_difference", f"{row['difference']:f} {row['currency']}") for row in rows]
 
 
-async def not_applied_findings(connection: Connection, settings: Settings, period: Period) -> list[Finding]:
-    """Name records that Kafka has had since before the month's end, and that no worker has settled."""
+async def not_applied_findings(connection: Connection, settings: Settings, month: date) -> list[Finding]:
+    """Name records, of any account, that Kafka has had since before the month's end, and that no worker has settled."""
     return [
         Finding("records_not_applied", f"{one.number} of {one.topic} {one.partition} from offset {one.first} on")
-        for one in await not_applied(connection, settings, over_at(period.month))
+        for one in await not_applied(connection, settings, over_at(month))
     ]
 
 

@@ -40,27 +40,42 @@ async def prepare(
     rules: Sequence[str] = (),
     because: Sequence[str] = (),
     verified: Sequence[Finding] = (),
+    waiting: Sequence[Finding] | None = None,
 ) -> Outlook:
     """Look at what stands against a close; where nothing does, note who prepared it. Raises Fatal.
 
-    ``verified`` is what comparing the books with the facts has found.
+    ``verified`` is what comparing the books with the facts has found; ``waiting`` is as for ``blockers``.
     """
     named = require_name(by)
     found = await warnings(connection, period)
     accepted = accept(found, rules, because)
-    outlook = Outlook(period, [*verified, *await blockers(connection, settings, period)], found, accepted)
+    outlook = Outlook(period, [*verified, *await blockers(connection, settings, period, waiting)], found, accepted)
     if outlook.is_clear:
         await connection.execute(statement("close/prepare"), *period, named, json.dumps(accepted, ensure_ascii=False))
     return outlook
 
 
-async def cut(connection: Connection, settings: Settings, period: Period, *, by: str, wait_seconds: float) -> Outlook:
-    """Close a month: note where the books stand, and book what comes later into the next. Raises Fatal."""
+async def cut(
+    connection: Connection,
+    settings: Settings,
+    period: Period,
+    *,
+    by: str,
+    wait_seconds: float,
+    waiting: Sequence[Finding] | None = None,
+) -> Outlook:
+    """Close a month: note where the books stand, and book what comes later into the next. Raises Fatal.
+
+    ``waiting`` is as for ``blockers``.
+    """
     named = require_name(by)
     prepared = await store.prepared(connection, period)
     found = await warnings(connection, period) if prepared else []
     outlook = Outlook(
-        period, await blockers(connection, settings, period), found, list(prepared.accepted) if prepared else []
+        period,
+        await blockers(connection, settings, period, waiting),
+        found,
+        list(prepared.accepted) if prepared else [],
     )
     if outlook.blockers:
         return outlook

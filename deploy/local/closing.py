@@ -19,14 +19,16 @@ from deploy.local.reports import print_table
 from deploy.local.services import Giftledger
 
 _OPEN = "SELECT DISTINCT rule FROM reporting.data_quality_exceptions WHERE severity = 'error' AND NOT is_acknowledged"
-_CLOSES = "SELECT account_id, state, prepared_by, signed_by, accepted_warnings AS accepted FROM reporting.closes ORDER BY 1"
+_CLOSES = (
+    "SELECT account_id, state, prepared_by, signed_by, accepted_warnings AS accepted FROM reporting.closes ORDER BY 1"
+)
 _SIGNED = "SELECT certificate_id, balance::bigint FROM giftcert.close_certificate"
 
 Step = Callable[[Console, str], AbstractContextManager[None]]
 
 
 def close_the_month(console: Console, commands: Giftledger, month: date, truth: Truth, step: Step) -> list[Comparison]:
-    """Close a month of which no worker books any more, and compare what was signed with the truth. Raises StackError."""
+    """Close a month that no worker books into, and compare what was signed with the truth. Raises StackError."""
     folder, closed = commands.stack.folder, f"{month:%Y-%m}"
     key, keys = _make_key(folder, owner="Bob")
     proof = folder / "proof.json"

@@ -20,6 +20,8 @@ VENV = Path(sys.executable).parents[1]
 # What a newcomer does not have: a stack of their own, and the virtual environment on the path.
 THEIRS = {"KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL"}
 COUNT = 400
+# Of the simulator, and the one of the documents' examples.
+ACCOUNTS = 5
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("BROKER", "embedded") != "embedded", reason="the demo's broker is the embedded one"
@@ -77,6 +79,12 @@ def test_the_demo_fits_a_terminal_and_ends_with_its_verdict_and_a_next_step(make
         assert re.search(rf"^{currency} +([\d,.]+) +\1 +✓ *$", terminal.text, re.MULTILINE), currency
     # Three webhooks were lost on purpose, and reconcile found those.
     assert re.search(r"^lost webhooks found by reconcile +3 +3 +✓ *$", terminal.text, re.MULTILINE)
+    # The month of the traffic was closed, of every account, and each balance in it is the true one.
+    assert re.search(
+        r"^✓ giftledger close verify: as it was signed, and as the topics say", terminal.text, re.MULTILINE
+    )
+    assert len(re.findall(r"^[0-9a-f]{24} +signed +Ann +Bob +\d+ *$", terminal.text, re.MULTILINE)) == ACCOUNTS
+    assert re.search(r"^signed balances +([\d,]+) +\1 +✓ *$", terminal.text, re.MULTILINE)
     # Whole identifiers, of certificates, definitions and accounts.
     assert len(re.findall(r"^[0-9a-f]{24}\b", terminal.text, re.MULTILINE)) > 10
 
