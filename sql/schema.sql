@@ -1140,6 +1140,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_list TO giftledger_w
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_run TO giftledger_writer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.redemption_total TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.redemption_total TO giftledger_closer;
 
 GRANT SELECT ON TABLE giftcert.reporting_setting TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.reporting_setting TO giftledger_closer;
@@ -1154,6 +1155,7 @@ GRANT SELECT ON TABLE giftcert.settled TO giftledger_closer;
 GRANT SELECT ON SEQUENCE giftcert.settled_id_seq TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.station_name TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.station_name TO giftledger_closer;
 
 GRANT SELECT ON TABLE giftcert.webhook_attempt TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.webhook_attempt TO giftledger_closer;

@@ -235,9 +235,13 @@ def _cause(place: Any, new: Sequence[Fact]) -> str:
 
 
 def changes(known: Iterable[Finding], found: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
-    """Give the exceptions that are new, and those that no longer hold."""
-    before, after = set(known), set(found)
-    return list(after - before), list(before - after)
+    """Give the exceptions that are to be written, and those that no longer hold, or stand once too often."""
+    before, after = Counter(known), Counter(found)
+    healed = list((before - after).elements())
+    # Whatever else they are told by goes with them, and is written again.
+    gone = {finding.told_by for finding in healed}
+    stay = [finding for finding in (before & after).elements() if finding.told_by in gone]
+    return [*(after - before).elements(), *stay], healed
 
 
 def _row(

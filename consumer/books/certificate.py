@@ -138,6 +138,6 @@ def described(fact: Fact, row: asyncpg.Record | None) -> Fact:
     return replace(fact, **{name: row[name] for name in DESCRIPTION}) if row else fact
 
 
-def differs(row: asyncpg.Record, new: Sequence[Any]) -> bool:
-    """Tell whether a whole row of ``COLUMNS`` says something else than the one that stands."""
-    return any(row[name] != value for name, value in zip(COLUMNS[:_WRITTEN], new, strict=False))
+def differing_columns(row: asyncpg.Record, new: Sequence[Any]) -> list[str]:
+    """Name the columns in which a whole row of ``COLUMNS`` says something else than the one that stands."""
+    return [name for name, value in zip(COLUMNS[:_WRITTEN], new, strict=False) if row[name] != value]

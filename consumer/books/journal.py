@@ -75,6 +75,18 @@ def correct(standing: Mapping[Line, int], should: Iterable[Line]) -> list[tuple[
     return back + [(line, 1) for line, count in missing.items() for _ in range(count)]
 
 
+def differing_columns(entries: Sequence[Entry]) -> list[str]:
+    """Name the columns in which lines taken back and booked again differ; none where their numbers do."""
+    back, again = ([entry.line for entry in entries if entry.entry == sign] for sign in (-1, 1))
+    if len(back) != len(again):
+        return []
+    return [
+        name
+        for name in Line.__struct_fields__
+        if Counter(getattr(line, name) for line in back) != Counter(getattr(line, name) for line in again)
+    ]
+
+
 def row_of(present: Present, key: Key, entry: Entry) -> tuple[Any, ...]:
     """Give the values of ``COLUMNS``."""
     (certificate_id, livemode), line = key, entry.line

@@ -1,7 +1,8 @@
 """Marks: the exceptions that events show, as rows; what no longer holds is taken back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from consumer.books.days import LONGEST, zone_named
 from consumer.books.exceptions import Finding, Severity
@@ -15,6 +16,9 @@ COLUMNS = (
     *("rule", "severity", "event_id", "occurred_at", "account_id", "observed", "expected"),
 )
 
+# What stands for the station of events that name none.
+NO_STATION = "none"
+
 
 async def mark(
     connection: Connection, certificates: Iterable[tuple[Key, Sequence[Finding], Sequence[Finding]]], at: datetime
@@ -23,7 +27,7 @@ async def mark(
     found, healed = [], []
     for (certificate_id, livemode), new, gone in certificates:
         found += [(CERTIFICATES.name, certificate_id, livemode, at, *finding) for finding in new]
-        healed += [(certificate_id, livemode, finding.rule, finding.event_id, finding.observed) for finding in gone]
+        healed += [(certificate_id, livemode, *finding.told_by) for finding in gone]
     if healed:
         await connection.execute(statement("books/heal"), *map(list, zip(*healed, strict=True)))
     if found:
@@ -49,16 +53,53 @@ async def mark_reused(connection: Connection, reused: Sequence[Event], at: datet
         )
 
 
+class Zone(NamedTuple):
+    """What a station calls its time zone: what of it an exception shows."""
+
+    station_id: str
+    livemode: bool
+    name: str
+
+
 async def mark_zones(connection: Connection, facts: Iterable[Fact], at: datetime) -> None:
     """Write which stations name a time zone that does not exist: once for each station and name."""
-    wrong = {
-        (fact.station_id or "none", fact.livemode, fact.station_time_zone): fact
-        for fact in facts
-        if fact.station_time_zone is not None and zone_named(fact.station_time_zone) is None
+    said = ((fact.station_id or NO_STATION, fact.livemode, fact.station_time_zone, fact.occurred_at) for fact in facts)
+    await _mark_zones(connection, _wrong_zones(said), at)
+
+
+async def differing_zones(connection: Connection) -> list[Zone]:
+    """Give what of the history lacks its mark, and what is marked in vain. In one snapshot."""
+    wrong, marked = await _zones(connection)
+    return sorted(wrong.keys() ^ marked)
+
+
+async def mend_zones(connection: Connection) -> None:
+    """Put right what ``differing_zones`` gives, in the transaction that goes on."""
+    wrong, marked = await _zones(connection)
+    for zone in sorted(marked - wrong.keys()):
+        await connection.execute(statement("books/unmark_zone"), *zone)
+    await _mark_zones(connection, wrong, await connection.fetchval("SELECT clock_timestamp()"))
+
+
+async def _zones(connection: Connection) -> tuple[Mapping[Zone, datetime], set[Zone]]:
+    rows = await connection.fetch(statement("books/zones"))
+    said = [tuple(row)[:4] for row in rows if row["station_time_zone"] is not None]
+    marked = {Zone(row["station_id"], row["livemode"], row["marked"]) for row in rows if row["marked"] is not None}
+    return _wrong_zones(said), marked
+
+
+def _wrong_zones(said: Iterable[tuple[str, bool, str | None, datetime]]) -> Mapping[Zone, datetime]:
+    return {
+        Zone(station_id, livemode, zone[:LONGEST]): occurred_at
+        for station_id, livemode, zone, occurred_at in said
+        if zone is not None and zone_named(zone) is None
     }
-    for (station_id, livemode, zone), fact in sorted(wrong.items()):
+
+
+async def _mark_zones(connection: Connection, wrong: Mapping[Zone, datetime], at: datetime) -> None:
+    for zone, occurred_at in sorted(wrong.items()):
         await connection.execute(
             statement("books/mark_once"),
-            *("station", station_id, livemode, at, "time_zone_invalid", Severity.WARNING.value),
-            *(None, fact.occurred_at, None, zone[:LONGEST], "a name of the IANA time zone database"),
+            *("station", zone.station_id, zone.livemode, at, "time_zone_invalid", Severity.WARNING.value),
+            *(None, occurred_at, None, zone.name, "a name of the IANA time zone database"),
         )

@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from consumer.books import certificate
 from consumer.books.booking import Booked, Past, changes, corrections, read_past, stand, write_booked
-from consumer.books.exceptions import judge
-from consumer.books.journal import Entry, Key, Present, columns_of, correct, read_present
+from consumer.books.exceptions import Finding, judge
+from consumer.books.journal import Entry, Key, Present, columns_of, correct, differing_columns, read_present
 from consumer.books.lines import in_order
 from consumer.books.terms import definition_of, purchase_of
 from consumer.common import metrics
+from consumer.postgres.conflicts import until_undisturbed
 from consumer.postgres.database import Connection, Pool, statement
 from schemas.certificates import Fact
 
@@ -45,9 +46,7 @@ async def run_tasks(pool: Pool) -> int:
             return 0
         await _until_all_have_ended(connection)
         async for keys, caused_by in _pages(connection, tasks):
-            async with connection.transaction():
-                await connection.execute(statement("books/enter"))
-                taken_back = await rebook(connection, keys, caused_by)
+            taken_back = await rebook_alone(connection, keys, caused_by)
             metrics.journal_corrections.labels("task").inc(taken_back)
         await connection.execute(statement("books/tasks_done"), [task.id for task in tasks])
         return len(tasks)
@@ -90,6 +89,17 @@ async def all_certificates(connection: Connection) -> AsyncIterator[list[Key]]:
         after = keys[-1]
 
 
+async def rebook_alone(connection: Connection, keys: Sequence[Key], caused_by: str) -> int:
+    """Book certificates again in a transaction of its own, undisturbed; give the lines taken back."""
+
+    async def once() -> int:
+        async with connection.transaction():
+            await connection.execute(statement("books/enter"))
+            return await rebook(connection, keys, caused_by)
+
+    return await until_undisturbed(once)
+
+
 async def rebook(
     connection: Connection,
     keys: Sequence[Key],
@@ -105,21 +115,26 @@ async def rebook(
     keys = sorted(keys)
     await connection.execute(statement("books/lock"), *columns_of(keys))
     again = await _work_out(connection, keys, caused_by, booked_at=booked_at, facts_only=facts_only)
-    differing = [one for one, is_different in again.booked if is_different]
+    differing = [one for one, what in again.booked if what]
     await write_booked(connection, again.present, differing, facts_only=facts_only)
     return 0 if facts_only else corrections(differing)
 
 
-async def differing(connection: Connection, keys: Sequence[Key]) -> list[Key]:
-    """Give the certificates whose row or lines are not what their history comes to, in one snapshot."""
+async def differing(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[str]]:
+    """Give the certificates that are not what their history comes to, in one snapshot, and name what of them is not.
+
+    That is ``certificate.<column>``, ``journal.<column>``, ``exception.<rule>``; the table alone where a row is missing
+    or one too many.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         again = await _work_out(connection, keys, "verify")
-    return [one.key for one, is_different in again.booked if is_different]
+    return {one.key: what for one, what in again.booked if what}
 
 
 class _Again(NamedTuple):
     present: Present
-    booked: list[tuple[Booked, bool]]
+    # Beside each what differs.
+    booked: list[tuple[Booked, list[str]]]
 
 
 async def _work_out(
@@ -150,16 +165,16 @@ async def _work_out(
     )
 
 
-def _nothing(key: Key, past: Past, caused_by: str, *, is_known: bool) -> tuple[Booked, bool]:
+def _nothing(key: Key, past: Past, caused_by: str, *, is_known: bool) -> tuple[Booked, list[str]]:
     """Take back the lines of a certificate that the history does not know."""
     entries = [Entry(line, entry, caused_by) for line, entry in correct(past.lines.get(key, {}), ())]
-    return Booked(key, entries, [], past.found[key]), bool(entries or past.found[key] or is_known)
+    return Booked(key, entries, [], past.found[key]), ["certificate"] * is_known + _named(entries, past.found[key])
 
 
 def _again(
     key: Key, history: list[Fact], row: Any, *, present: Present, past: Past, caused_by: str
-) -> tuple[Booked, bool]:
-    """Work out all that should stand of one certificate, and whether anything differs from what does."""
+) -> tuple[Booked, list[str]]:
+    """Work out all that should stand of one certificate, and what differs from what does."""
     settings = present.settings
     terms, standing, should = stand(history, key, present)
     purchase, state = purchase_of(history), history[-1] if not history[-1].is_created else history[0]
@@ -175,8 +190,14 @@ def _again(
     )
     entries = [Entry(line, entry, caused_by) for line, entry in correct(past.lines.get(key, {}), should)]
     found, healed = changes(past.found[key], judge(history, terms, settings))
-    is_different = bool(entries or found or healed) or row is None or certificate.differs(row, new)
-    return Booked(key, entries, found, healed, new), is_different
+    of_row = [f"certificate.{name}" for name in certificate.differing_columns(row, new)] if row else ["certificate"]
+    return Booked(key, entries, found, healed, new), of_row + _named(entries, [*found, *healed])
+
+
+def _named(entries: Sequence[Entry], findings: Sequence[Finding]) -> list[str]:
+    """Name what differs of lines and exceptions."""
+    of_lines = [f"journal.{name}" for name in differing_columns(entries)] or ["journal"] if entries else []
+    return of_lines + sorted({f"exception.{finding.rule}" for finding in findings})
 
 
 def _agency_name(row: Any, purchase: Fact) -> str | None:

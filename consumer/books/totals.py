@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from typing import NamedTuple
 
 import structlog
 
+from consumer.postgres.conflicts import until_undisturbed
 from consumer.postgres.database import Connection, statement
 
 log = structlog.get_logger()
@@ -14,6 +16,37 @@ STEP = 100_000
 # How long a transaction that books may take before this round is given up, and how often it is looked for.
 PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 0.05
+
+
+# Where sums are kept; how far they go stands in journal_totalled.
+TABLES = ("journal_total", "redemption_total", "station_name")
+
+
+class DifferingTotal(NamedTuple):
+    """A kept sum or name that is not what the lines come to; no columns where a name is missing, or one too many."""
+
+    table: str
+    cell: str
+    columns: list[str]
+
+
+async def differing_totals(connection: Connection) -> list[DifferingTotal]:
+    """Compare all that is kept with the lines that it is kept of."""
+    return [DifferingTotal(*row) for row in await connection.fetch(statement("books/differing_totals"))]
+
+
+async def keep_totals_anew(connection: Connection) -> bool:
+    """Forget all totals, and keep them from the first line on: until then reports read the lines. As keep_totals."""
+
+    async def forget() -> None:
+        async with connection.transaction():
+            # First, and by itself: whoever adds to them holds this row.
+            await connection.execute("UPDATE giftcert.journal_totalled SET up_to = 0")
+            for table in TABLES:
+                await connection.execute(f"DELETE FROM giftcert.{table}")  # noqa: S608 - ours
+
+    await until_undisturbed(forget)
+    return await keep_totals(connection)
 
 
 async def keep_totals(connection: Connection) -> bool:

@@ -15,7 +15,10 @@ from consumer.common.settings import Settings
 @click.option("--mend", is_flag=True, help="Book what differs.")
 @command
 def verify(settings: Settings, *, mend: bool) -> None:
-    """Compare the lines of every certificate with what its history comes to, and name those that differ.
+    """Compare all that is kept of every certificate with what its history comes to, and totals with the lines.
+
+    Names each certificate that differs, and in what: certificate.COLUMN, journal.COLUMN, exception.RULE. Of definitions
+    and documents only the topics can say what they should be: `giftledger rebuild` compares those.
 
     Exit status 1 when something differs and was not mended. Nothing is waited for; the workers go on.
     """

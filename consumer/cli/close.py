@@ -60,8 +60,9 @@ def close_prepare(settings: Settings, **options: Any) -> None:
     from consumer.close.command import run_prepare
     from consumer.operate.verify import verify
 
-    async def differing(settings: Settings) -> int:
-        return len((await verify(settings, mend=False)).differing)
+    async def differing(settings: Settings) -> str | None:
+        found = await verify(settings, mend=False)
+        return None if found.is_right else found.summary
 
     asyncio.run(run_prepare(settings, differing, **options))
 

@@ -27,8 +27,8 @@ SHOWN = 20
 
 # Which accounts are meant; none named are all. None is the account of certificates that name none.
 Accounts = Sequence[str | None]
-# Compares the books with the facts; gives how many certificates differ.
-Verify = Callable[[Settings], Awaitable[int]]
+# Compares the books with the facts; says how much differs, if anything does.
+Verify = Callable[[Settings], Awaitable[str | None]]
 
 
 async def run_prepare(
@@ -43,7 +43,7 @@ async def run_prepare(
 ) -> None:
     """Prepare a month. Raises Fatal where something stands against it."""
     differing = await verify(settings)
-    verified = [findings.Finding("books_differ", f"{differing} certificates: `giftledger verify`")] if differing else []
+    verified = [findings.Finding("books_differ", f"{differing}: `giftledger verify`")] if differing else []
     async with session(settings) as connection:
         waiting = await findings.not_applied_findings(connection, settings, month)
         outlooks = [

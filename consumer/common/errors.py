@@ -120,6 +120,14 @@ def _sqlstate_verdict(error: asyncpg.PostgresError) -> Verdict:
     return Verdict.PERMANENT if state[:2] in _PERMANENT_CLASSES else Verdict.UNKNOWN
 
 
+def is_conflict(error: BaseException) -> bool:
+    """Tell whether another transaction was in the way: the same on the same connection may do the next time."""
+    if not isinstance(error, asyncpg.PostgresError):
+        return isinstance(error, Raced)
+    state = error.sqlstate or ""
+    return state[:2] == "40" or state == "55P03" or (state == "23505" and error.constraint_name in _RACES)
+
+
 def kafka_verdict(error: BaseException) -> Verdict:
     """Judge what the broker, or the way to it, said."""
     if isinstance(error, KafkaError):

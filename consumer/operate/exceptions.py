@@ -4,7 +4,8 @@ import click
 
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
-from consumer.postgres.database import Connection, connect, statement
+from consumer.postgres.conflicts import until_undisturbed
+from consumer.postgres.database import connect, statement
 from consumer.postgres.reporting import TWINS
 
 LIVE, TEST = TWINS
@@ -46,20 +47,17 @@ async def acknowledge(
     connection = await connect(settings)
     try:
         said = (rule, entity_id, event_id, acknowledged_by.strip(), because.strip(), not test)
-        count = await _acknowledge(connection, _of(test, "exceptions/acknowledge"), *said)
+        # It reads many tables, which a rebuild locks one after the other.
+        status = await until_undisturbed(lambda: connection.execute(_of(test, "exceptions/acknowledge"), *said))
     finally:
         await connection.close()
+    count = int(status.rpartition(" ")[2])
     if not count:
         event = f", shown by the event {event_id}" if event_id else ""
         raise Fatal(
             f"There is no open exception {rule} of {entity_id}{event}: `giftledger exceptions list` shows them."
         )
     return count
-
-
-async def _acknowledge(connection: Connection, sql: str, *said: object) -> int:
-    status: str = await connection.execute(sql, *said)
-    return int(status.rpartition(" ")[2])
 
 
 def _of(test: bool, name: str) -> str:  # noqa: FBT001 - which twin

@@ -26,6 +26,7 @@ from consumer.common.settings import Settings
 from consumer.kafka.committed import committed_offsets
 from consumer.kafka.scan import Positions, scanning
 from consumer.postgres import reporting
+from consumer.postgres.conflicts import until_undisturbed
 from consumer.postgres.database import SCHEMA, Connection, connect_as_owner, make_row_types, statement
 from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
@@ -107,7 +108,14 @@ class _Rebuild:
         suspects = {difference.entity_id for difference in await self._differences(None)}
         while await self._read([SHADOW]) > NEARLY_THERE:
             pass
-        return await self._swap(suspects, compared_at, accept_differences=accept_differences)
+        at = self.positions, self.records, self.refused
+
+        async def once() -> Rebuilt:
+            # What a swap that was undone had read on both sides was undone with it.
+            self.positions, self.records, self.refused = at
+            return await self._swap(set(suspects), compared_at, accept_differences=accept_differences)
+
+        return await until_undisturbed(once)
 
     async def _refuse_unless_whole(self, *, partial: bool) -> None:
         async with scanning(self.settings, self.topics) as scan:

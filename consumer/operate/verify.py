@@ -1,4 +1,8 @@
-"""Verify: the books against the facts. A certificate's lines, and its row, must be what its history comes to."""
+"""Verify: all that is kept against what it is kept of.
+
+A certificate's row, lines and exceptions must be what its history comes to, and the totals what the lines come to. What
+has no history here, definitions and the newest documents, only the topics can tell: that is `giftledger rebuild`.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,7 +10,9 @@ from contextlib import asynccontextmanager
 from msgspec import Struct
 
 from consumer.books.journal import Key
-from consumer.books.rebooking import all_certificates, differing, rebook
+from consumer.books.marks import Zone, differing_zones, mend_zones
+from consumer.books.rebooking import all_certificates, differing, rebook, rebook_alone
+from consumer.books.totals import DifferingTotal, differing_totals, keep_totals_anew
 from consumer.common import metrics
 from consumer.common.progress import progress
 from consumer.common.settings import Settings
@@ -14,17 +20,32 @@ from consumer.postgres.database import Connection, connect, make_row_types, stat
 
 
 class Verified(Struct, frozen=True):
-    """What a look at the books found; ``mended`` counts the lines that were taken back."""
+    """What a look at the books found: of each certificate that differs what does, see ``differing``, and totals.
+
+    ``mended`` counts the lines that were taken back.
+    """
 
     certificates: int
-    differing: list[Key]
+    differing: dict[Key, list[str]]
+    totals: list[DifferingTotal]
+    # Stations whose time zone is marked as none in vain, or is not.
+    zones: list[Zone]
     open_tasks: int
     mended: int | None
+
+    @property
+    def summary(self) -> str:
+        """Say how much differs."""
+        return f"{len(self.differing)} certificates, {len(self.totals)} kept totals, {len(self.zones)} time zones"
+
+    @property
+    def is_right(self) -> bool:
+        return not (self.differing or self.totals or self.zones)
 
 
 async def verify(settings: Settings, *, mend: bool) -> Verified:
     """Compare the books of every certificate with its history; with ``mend``, book what differs."""
-    looked, found, mended = 0, list[Key](), 0
+    looked, found, mended = 0, dict[Key, list[str]](), 0
     async with _connected(settings) as reader, _connected(settings) as writer:
         open_tasks = len(await reader.fetch(statement("books/open_tasks")))
         total = await reader.fetchval("SELECT count(*) FROM certificate")
@@ -32,11 +53,18 @@ async def verify(settings: Settings, *, mend: bool) -> Verified:
             async for keys in _keys(reader):
                 different = await differing(reader, keys)
                 looked += len(keys)
-                found += different
+                found |= different
                 if mend and different:
-                    mended += await _mend(writer, different)
+                    mended += await _mend(writer, list(different))
                 advance(len(keys))
-    return Verified(looked, found, open_tasks, mended if mend else None)
+        totals = await differing_totals(reader)
+        if mend and totals:
+            await keep_totals_anew(writer)
+        zones = await differing_zones(reader)
+        if mend and zones:
+            async with writer.transaction():
+                await mend_zones(writer)
+    return Verified(looked, found, totals, zones, open_tasks, mended if mend else None)
 
 
 async def begin_books(connection: Connection) -> None:
@@ -53,13 +81,12 @@ async def begin_books(connection: Connection) -> None:
             async for keys in all_certificates(connection):
                 await rebook(connection, keys, "migration", booked_at=booked_at)
                 advance(len(keys))
+            await mend_zones(connection)
             await connection.execute(statement("books/tasks_done"), tasks)
 
 
 async def _mend(connection: Connection, keys: list[Key]) -> int:
-    async with connection.transaction():
-        await connection.execute(statement("books/enter"))
-        taken_back = await rebook(connection, keys, "verify")
+    taken_back = await rebook_alone(connection, keys, "verify")
     metrics.journal_corrections.labels("verify").inc(taken_back)
     return taken_back
 

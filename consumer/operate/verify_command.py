@@ -1,5 +1,7 @@
 """What `giftledger verify` prints."""
 
+from collections.abc import Sequence
+
 import click
 
 from consumer.common.errors import Fatal
@@ -13,15 +15,30 @@ async def run_verify(settings: Settings, *, mend: bool) -> None:
     """Verify and say what came of it. Raises Fatal when something differs that was not mended."""
     done = await verify(settings, mend=mend)
     click.echo(f"{done.certificates} certificates, {len(done.differing)} differ from their history.")
-    for certificate_id, livemode in done.differing[:SHOWN]:
-        click.echo(f"    {certificate_id} ({'live' if livemode else 'test'})")
-    if len(done.differing) > SHOWN:
-        click.echo(f"    and {len(done.differing) - SHOWN} more")
+    _show([f"{one} ({'live' if live else 'test'}): {', '.join(what)}" for (one, live), what in done.differing.items()])
+    if done.totals:
+        click.echo(f"{len(done.totals)} kept totals differ from the journal's lines.")
+    _show(
+        [f"{one.cell}: {', '.join(f'{one.table}.{name}' for name in one.columns) or one.table}" for one in done.totals]
+    )
+    if done.zones:
+        click.echo(f"{len(done.zones)} time zones of stations are marked as none in vain, or are not.")
+    _show([f"station {zone.station_id} ({'live' if zone.livemode else 'test'}): {zone.name}" for zone in done.zones])
     if done.open_tasks:
         click.echo(
             f"{done.open_tasks} rebooking tasks are open: what they are about differs until a worker has done them."
         )
     if done.mended is not None:
         click.echo(f"Mended: {done.mended} lines taken back, and booked as they should be.")
-    elif done.differing:
+        if done.totals:
+            click.echo("The totals are kept anew, from the first line on.")
+    elif not done.is_right:
         raise Fatal("The books differ from the facts; --mend books the difference.")
+
+
+def _show(lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        # What a sender wrote is no command to a terminal.
+        click.echo(f"    {''.join(character if character.isprintable() else '?' for character in line)}")
+    if len(lines) > SHOWN:
+        click.echo(f"    and {len(lines) - SHOWN} more")

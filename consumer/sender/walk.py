@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
+from consumer.postgres.conflicts import until_undisturbed
 from consumer.postgres.database import Connection, statement
 from consumer.sender.answers import Item, Page, read_one, read_page
 from consumer.sender.client import NoAnswer, NotThere, SenderApi, is_plain
@@ -120,13 +121,17 @@ class Walker:
 
     async def _write(self, due: Due, looks: list[Look]) -> None:
         columns = [list(column) for column in zip(*looks, strict=True)] or [[] for _ in Look._fields]
-        async with self._connection.transaction():
-            await self._connection.execute(
-                statement("sender/write_items"), self._livemode, due.entity, self._run_id, due.key, *columns
-            )
-            again = again_after(looks, self._settle)
-            await self._connection.execute(statement("sender/asked"), due.entity, self._livemode, due.key, again)
-            await self._count(lists=1, items=len(looks), failures=0)
+        again = again_after(looks, self._settle)
+
+        async def once() -> None:
+            async with self._connection.transaction():
+                await self._connection.execute(
+                    statement("sender/write_items"), self._livemode, due.entity, self._run_id, due.key, *columns
+                )
+                await self._connection.execute(statement("sender/asked"), due.entity, self._livemode, due.key, again)
+                await self._count(lists=1, items=len(looks), failures=0)
+
+        await until_undisturbed(once)
 
     async def _count(self, *, lists: int, items: int, failures: int) -> None:
         await self._connection.execute(statement("sender/count_run"), self._run_id, lists, items, failures)

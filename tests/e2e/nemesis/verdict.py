@@ -125,6 +125,8 @@ async def judge(settings: Settings, books: Books) -> Verdict:
         await connection.close()
     verified = await verify(settings, mend=False)
     verdict.accuse("books that are not what their history comes to", verified.differing)
+    verdict.accuse("totals that are not what the lines come to", verified.totals)
+    verdict.accuse("time zones that are marked in vain, or not", verified.zones)
     verdict.accuse("rebooking tasks that no worker did", range(verified.open_tasks))
     published = await verify_balances(settings)
     verdict.accuse("balances that the topics do not say", published.differing)

@@ -47,7 +47,7 @@ async def test_the_books_begin_with_the_migration_and_agree_with_the_facts(befor
 
     await migrate(before, begin_books)
 
-    assert (await verify(before, mend=False)).differing == []
+    assert (await verify(before, mend=False)).differing == {}
     async with pool(before) as connections:
         causes = await connections.fetch("SELECT DISTINCT caused_by, entry, booked_at FROM journal")
         assert [(row["caused_by"], row["entry"]) for row in causes] == [("migration", 1)]
@@ -98,4 +98,4 @@ async def test_a_migration_that_ended_half_way_is_taken_up_again(before: Setting
         await migrate(before, killed)
     await migrate(before, begin_books)
 
-    assert (await verify(before, mend=False)).differing == []
+    assert (await verify(before, mend=False)).differing == {}
