@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from consumer.cli.command import command
-from consumer.cli.options import MOST_DAYS
+from consumer.cli.options import MOST_DAYS, Rule
 from consumer.common.settings import Settings
 
 
@@ -63,7 +63,7 @@ def exceptions() -> None:
 
 
 @exceptions.command("list")
-@click.option("--rule", help="Only exceptions of this rule.")
+@click.option("--rule", type=Rule(), help="Only exceptions of this rule.")
 @click.option("--all", "everything", is_flag=True, help="Acknowledged ones, too.")
 @click.option("--test", "test", is_flag=True, help="Of test traffic instead of live.")
 @click.option("--limit", type=click.IntRange(min=1, max=1_000_000), default=100, show_default=True)
@@ -76,7 +76,7 @@ def exceptions_list(settings: Settings, **wanted: Any) -> None:
 
 
 @exceptions.command("acknowledge")
-@click.argument("rule")
+@click.argument("rule", type=Rule())
 @click.argument("entity_id")
 @click.option("--event", "event_id", help="Only the exception that this event shows.")
 @click.option("--by", "acknowledged_by", required=True, help="Who understood it.")

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from consumer.operate.rules import RULES
+
 # A hundred years: nothing is older, and every calendar holds it.
 MOST_DAYS = 36_500
 
@@ -44,6 +46,17 @@ class Instant(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"{value!r} is not a time such as 2026-06-01T12:00", param, ctx)
         return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+class Rule(click.Choice[str]):
+    """The name of an exception's rule: one that is none would find nothing, and read as if all were well."""
+
+    def __init__(self) -> None:
+        super().__init__(RULES)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - as click asks
+        """Leave the names out of the usage; the error lists them."""
+        return "RULE"
 
 
 class Place(click.ParamType[str]):

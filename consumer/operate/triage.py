@@ -12,10 +12,12 @@ from consumer.common.settings import Settings
 from consumer.operate.replay import replay
 from consumer.worker.letters import Filter, Letter, dead_letters
 from consumer.worker.open_letters import settled_letters
+from schemas.registry import FAMILIES
 
 
 async def show_list(settings: Settings, wanted: Filter, *, only_open: bool) -> None:
-    """Print the letters that match, whether each is open, and their number by topic and reason."""
+    """Print the letters that match, whether each is open, and their number by topic and reason. Raises Fatal."""
+    _refuse_other_topics(settings, wanted)
     settled = await settled_letters(settings)
     letters = Table("place", "died at (UTC)", "state", "topic", "event", "reason", box=None, header_style="bold")
     matching, still_open = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
@@ -63,6 +65,7 @@ async def replay_open(settings: Settings, wanted: Filter, *, dry_run: bool) -> N
 
     Raises Fatal when a named one is not there.
     """
+    _refuse_other_topics(settings, wanted)
     settled = await settled_letters(settings)
     matching: dict[str, str] = {}
     async for letter in dead_letters(settings, wanted):
@@ -82,6 +85,13 @@ async def replay_open(settings: Settings, wanted: Filter, *, dry_run: bool) -> N
         f"{_dead_letters(len(chosen))} {'would be ' if dry_run else ''}replayed"
         + (f", {passed_over} passed over as settled" if passed_over else "")
     )
+
+
+def _refuse_other_topics(settings: Settings, wanted: Filter) -> None:
+    """Refuse a topic that no letter can come from: that none was found would read as if all were well."""
+    topics = sorted(settings.topic(family.topic) for family in FAMILIES)
+    if wanted.topic is not None and wanted.topic not in topics:
+        raise Fatal(f"No dead letter comes from {wanted.topic}: --topic is one of {', '.join(topics)}.")
 
 
 def _require(places: AbstractSet[str], found: AbstractSet[str]) -> None:

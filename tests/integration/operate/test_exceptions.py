@@ -103,7 +103,8 @@ async def test_live_and_test_traffic_are_acknowledged_apart(connections: Pool, a
 @pytest.mark.parametrize(
     ("arguments", "status", "reason"),
     [
-        (("acknowledge", "balance_rise", CERTIFICATE_ID, *WHO), 1, "There is no open exception balance_rise of"),
+        (("acknowledge", "balance_rise", CERTIFICATE_ID, *WHO), 2, "'balance_rise' is not one of 'account_changed'"),
+        (("list", "--rule", "balance_rise"), 2, "'voided_at_purchase'"),
         (("acknowledge", "balance_rose", "another", *WHO), 1, "There is no open exception balance_rose of another"),
         (("acknowledge", "balance_rose", CERTIFICATE_ID, "--event", "e", *WHO), 1, "by the event e"),
         (("acknowledge", "balance_rose", CERTIFICATE_ID, "--by", " ", "--because", "x"), 1, "Say who"),
