@@ -1016,6 +1016,8 @@ CREATE INDEX journal_posting_day ON giftcert.journal USING brin (posting_day) WI
 
 CREATE INDEX journal_total_posting_day ON giftcert.journal_total USING btree (posting_day);
 
+CREATE INDEX other_attempt_applied_at ON giftcert.other_attempt USING brin (applied_at) WITH (autosummarize='on');
+
 CREATE UNIQUE INDEX other_attempt_definition_event ON giftcert.other_attempt USING btree (entity_id, event_id, livemode) WHERE ((event ~~ 'giftcertificates.%'::text) AND (outcome <> 'resend'::giftcert.attempt_outcome));
 
 CREATE INDEX rebooking_task_open ON giftcert.rebooking_task USING btree (id) WHERE (done_at IS NULL);

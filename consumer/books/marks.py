@@ -1,7 +1,7 @@
 """Marks: the exceptions that events show, as rows; what no longer holds is taken back."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from consumer.books.days import LONGEST, zone_named
@@ -16,6 +16,8 @@ COLUMNS = (
     *("rule", "severity", "event_id", "occurred_at", "account_id", "observed", "expected"),
 )
 
+# What was applied longer ago than this is committed, or never will be.
+LONGEST_TRANSACTION = timedelta(hours=1)
 # What stands for the station of events that name none.
 NO_STATION = "none"
 
@@ -51,6 +53,16 @@ async def mark_reused(connection: Connection, reused: Sequence[Event], at: datet
             f"attempt {event.attempt_id}",
             "an attempt id of its own: this one had brought another event",
         )
+
+
+async def mark_reused_at_once(connection: Connection, since: datetime) -> datetime:
+    """Write which attempts two workers applied with two events at the same moment; give from when to look next time.
+
+    Neither saw the other's. Both events are in the books, so that nothing is lost: a warning.
+    """
+    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    await connection.execute(statement("books/mark_reused"), since)
+    return now - LONGEST_TRANSACTION
 
 
 class Zone(NamedTuple):

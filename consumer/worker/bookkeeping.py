@@ -1,4 +1,7 @@
-"""Bookkeeping: beside the stream one worker books again what is known later, and keeps totals. Nobody waits for it."""
+"""Bookkeeping: beside the stream one worker books again what is known later, keeps totals, and finds reused attempts.
+
+Nobody waits for it.
+"""
 
 import asyncio
 import time
@@ -7,10 +10,12 @@ from collections.abc import Callable
 import asyncpg
 import structlog
 
+from consumer.books.marks import mark_reused_at_once
 from consumer.books.rebooking import run_tasks
 from consumer.books.totals import keep_totals
 from consumer.common.errors import THE_WAY_THERE, Raced
 from consumer.postgres.database import Pool
+from schemas.fields import EPOCH
 
 log = structlog.get_logger()
 
@@ -21,7 +26,7 @@ TOTALS_SECONDS = 60.0
 
 async def keep_books(pool: Pool, is_mine: Callable[[], bool], *, turn: float = TURN_SECONDS) -> None:
     """Do open rebooking tasks, and keep totals, while ``is_mine``; for ever. A failure is logged, and tried again."""
-    totalled = -TOTALS_SECONDS
+    totalled, looked_to = -TOTALS_SECONDS, EPOCH
     while True:
         await asyncio.sleep(turn)
         if not is_mine():
@@ -33,5 +38,6 @@ async def keep_books(pool: Pool, is_mine: Callable[[], bool], *, turn: float = T
                 totalled = time.monotonic()
                 async with pool.acquire() as connection:
                     await keep_totals(connection)
+                    looked_to = await mark_reused_at_once(connection, looked_to)
         except (asyncpg.PostgresError, Raced, *THE_WAY_THERE) as error:
             log.warning("not booked again", error=type(error).__name__)

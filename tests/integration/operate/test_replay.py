@@ -241,6 +241,16 @@ async def test_a_topic_that_does_not_exist_is_an_error_and_is_not_created(
         assert settings.topic(DEAD_LETTER) not in await client.list_topics()
 
 
+@pytest.mark.parametrize("command", ["list", "replay"])
+async def test_a_topic_that_no_letter_comes_from_is_refused_by_name(
+    settings: Settings, environment: dict[str, str], command: str
+) -> None:
+    result = await giftledger(environment, "dead-letters", command, "--topic", "certificates")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"--topic is one of {settings.topic('certificates')}, {settings.topic('definitions')}." in result.stderr
+
+
 @pytest.fixture
 def reader_url(stack: Stack, database_url: str) -> Iterator[str]:
     stack.postgres.execute("CREATE USER letters_reader PASSWORD 'x' IN ROLE giftledger_reporting", database="postgres")
