@@ -33,7 +33,6 @@ from deploy.local.usage import usage
 from deploy.local.verdict import verdict
 from deploy.local.waiting import free_port
 
-APPLIED_SECONDS = 60
 # So many webhooks are lost on the way, on purpose.
 LOST = 3
 
@@ -168,7 +167,7 @@ def wait_until_applied(console: Console, system: Running, truth: Truth, *, missi
         return ledger >= attempts and dead >= truth.dead_lettered and done >= processed
 
     try:
-        system.worker.process.wait_until(applied, "all applied or dead-lettered", APPLIED_SECONDS)
+        system.worker.process.wait_until(applied, "all applied or dead-lettered")
     except TimeoutError as error:
         console.print(f"{progress}\n{error}", markup=False, style="red")
         raise
