@@ -1,8 +1,8 @@
 """Taking: what a consumer has fetched is taken in slices, within bounds of records and of bytes.
 
 Kafka's fetch limits, and aiokafka's, count bytes as they were compressed, and 2,000 bodies of 250 kB may be compressed
-to next to nothing. How large a record is shows only when it is unpacked, which aiokafka does as records are taken, one
-batch of a producer's at a time. Ours put 256 kB or one record into a batch; another's is unpacked whole, however large.
+to next to nothing. How large a record is shows only when it is unpacked, which is done as records are taken: about 1 MB
+at a time (unpacking.py).
 """
 
 from collections.abc import Callable, Iterable

@@ -1,11 +1,9 @@
-"""Unpacking: a large batch that was compressed with gzip is unpacked piece by piece.
+"""Unpacking: a batch that was compressed is unpacked piece by piece, as its records are taken.
 
 aiokafka unpacks a batch as a whole when its first record is taken. A batch is bounded by what it was compressed to:
-1 MB of gzip may be 1 GB of records. gzip says at its end how large it was. A batch that is small, or of another codec
-(for which our library has no way to unpack a part), is left to aiokafka.
+1 MB may be 1 GB of records.
 """
 
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -17,9 +15,9 @@ from aiokafka.record.default_records import _DefaultRecordBatchPy as Layout
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint_py
 
-PIECE_BYTES = 1024 * 1024
+from consumer.kafka.codecs import PIECE_BYTES, unpacked
+
 _MAGIC = 2  # of the only format that Kafka still writes
-_GZIP_WINDOW = 16 + zlib.MAX_WBITS
 # Where a batch says how long it is, after these bytes, where its format and where its codec.
 _LENGTH, _MAGIC_AT, _CODEC_AT = slice(8, 12), 16, 22
 # Of its header's fields (see aiokafka's default_records.py) those that its pieces do not share.
@@ -27,7 +25,7 @@ _ATTRIBUTES, _COUNT = 5, 12
 
 
 def unpack_in_pieces() -> None:
-    """Let all consumers of this process unpack large batches so."""
+    """Let all consumers of this process unpack batches so."""
     fetcher.MemoryRecords = PiecewiseRecords
 
 
@@ -44,15 +42,14 @@ class PiecewiseRecords:
         batch = self._batches.next_batch()
         size = _LENGTH.stop + int.from_bytes(self._rest[_LENGTH], "big")
         packed, self._rest = self._rest[:size], self._rest[size:]
-        return LargeBatch(batch, packed) if _is_large(packed) else batch
+        return CompressedBatch(batch, packed) if _is_compressed(packed) else batch
 
 
-def _is_large(packed: memoryview) -> bool:
-    codec = packed[_CODEC_AT] & Layout.CODEC_MASK if packed[_MAGIC_AT] == _MAGIC else None
-    return codec == Layout.CODEC_GZIP and int.from_bytes(packed[-4:], "little") > PIECE_BYTES
+def _is_compressed(packed: memoryview) -> bool:
+    return packed[_MAGIC_AT] == _MAGIC and bool(packed[_CODEC_AT] & Layout.CODEC_MASK)
 
 
-class LargeBatch:
+class CompressedBatch:
     """A batch of aiokafka's, but for its records: of those about PIECE_BYTES are unpacked at a time."""
 
     def __init__(self, batch: Any, packed: memoryview) -> None:
@@ -63,25 +60,20 @@ class LargeBatch:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
-        """Give its records. Raises CorruptRecordException when there are fewer than it says."""
+        """Give its records. Raises CorruptRecordException when there are fewer than it says, or more."""
         header = list(Layout.HEADER_STRUCT.unpack_from(self._packed))
-        header[_ATTRIBUTES] &= ~Layout.CODEC_MASK
+        codec = header[_ATTRIBUTES] & Layout.CODEC_MASK
+        header[_ATTRIBUTES] -= codec
         left, records = header[_COUNT], bytearray()
-        for unpacked in _unpacked(self._packed[Layout.HEADER_STRUCT.size :]):
-            records += unpacked
-            header[_COUNT], end = _whole(records, left)
+        for piece in unpacked(codec, bytes(self._packed[Layout.HEADER_STRUCT.size :])):
+            records += piece
+            is_last = len(piece) < PIECE_BYTES
+            header[_COUNT], end = (left, len(records)) if is_last else _whole(records, left)
             left -= header[_COUNT]
             yield from DefaultRecordBatch(Layout.HEADER_STRUCT.pack(*header) + records[:end])
             del records[:end]
         if left or records:
             raise CorruptRecordException(f"A batch has {left} records less than it says, and {len(records)} bytes")
-
-
-def _unpacked(packed: memoryview) -> Iterator[bytes]:
-    rest, gzip = bytes(packed), zlib.decompressobj(_GZIP_WINDOW)
-    while unpacked := gzip.decompress(rest, PIECE_BYTES):
-        yield unpacked
-        rest = gzip.unconsumed_tail
 
 
 def _whole(records: bytearray, most: int) -> tuple[int, int]:

@@ -1,21 +1,27 @@
-"""A large compressed batch is unpacked piece by piece, and gives what aiokafka would give."""
+"""A compressed batch is unpacked piece by piece, whatever the codec, and gives what aiokafka would give."""
 
 import itertools
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from random import Random
 from typing import Any
 
+import cramjam
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
 from aiokafka.consumer.fetcher import READ_UNCOMMITTED, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
-from consumer.kafka.unpacking import PIECE_BYTES, PiecewiseRecords
+from consumer.kafka.codecs import PIECE_BYTES, unpacked
+from consumer.kafka.unpacking import PiecewiseRecords
 
-GZIP = 1
+CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+GZIP = CODECS["gzip"]
 FIRST = 1000
 MiB = 1024 * 1024
 
@@ -40,7 +46,7 @@ LARGE = [b"%d" % number * 50_000 for number in range(100)]
 HUGE = [b"a", b"x" * (3 * PIECE_BYTES), b"c"]
 
 
-@pytest.mark.parametrize("codec", [0, GZIP])
+@pytest.mark.parametrize("codec", [0, *CODECS.values()], ids=["none", *CODECS])
 @pytest.mark.parametrize("values", [SMALL, LARGE, HUGE, LARGE + HUGE + SMALL])
 def test_what_is_read_is_what_aiokafka_reads(values: list[bytes], codec: int) -> None:
     fetched = batch(values, codec) + batch(LARGE, codec, FIRST + len(values)) + batch(SMALL, codec, FIRST + 500)
@@ -71,8 +77,9 @@ def test_the_next_fetch_is_where_the_batch_ends_though_its_last_records_were_com
     assert records.next_batch().next_offset == FIRST + 151
 
 
-def test_a_hundred_megabytes_take_little_memory() -> None:
-    fetched = batch([b"x" * 250_000] * 400)
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+def test_a_hundred_megabytes_take_little_memory(codec: int) -> None:
+    fetched = batch([b"x" * 250_000] * 400, codec)
     tracemalloc.start()
     try:
         count = sum(1 for _ in read(PiecewiseRecords(fetched)))
@@ -92,11 +99,43 @@ def test_a_batch_that_was_damaged_is_no_record() -> None:
         next(read(PiecewiseRecords(bytes(fetched))))
 
 
-@pytest.mark.parametrize("said", [99, 101])
-def test_a_batch_of_more_or_fewer_records_than_it_says_is_corrupt(said: int) -> None:
-    fetched = bytearray(batch(LARGE))
+@pytest.mark.parametrize("values", [LARGE, SMALL * 34], ids=["large", "small"])
+@pytest.mark.parametrize("off", [-1, 1])
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+def test_a_batch_of_more_or_fewer_records_than_it_says_is_corrupt(codec: int, off: int, values: list[bytes]) -> None:
+    fetched = bytearray(batch(values, codec))
+    said = len(values) + off
     fetched[57:61] = said.to_bytes(4, "big")
     fetched[17:21] = calc_crc32c(fetched[21:]).to_bytes(4, "big")
 
     with pytest.raises(CorruptRecordException):
         list(read(PiecewiseRecords(bytes(fetched))))
+
+
+def _lz4(content: bytes, *, linked: bool) -> bytes:
+    compressor = cramjam.lz4.Compressor(content_checksum=True, block_linked=linked)
+    compressor.compress(content)
+    return bytes(compressor.finish())
+
+
+WRITERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
+    "gzip": (CODECS["gzip"], gzip_encode),
+    "snappy of Java": (CODECS["snappy"], snappy_encode),
+    "snappy of librdkafka": (CODECS["snappy"], partial(snappy_encode, xerial_compatible=False)),
+    "lz4": (CODECS["lz4"], lz4_encode),
+    "lz4 with a checksum": (CODECS["lz4"], partial(_lz4, linked=False)),
+    "lz4 of linked blocks": (CODECS["lz4"], partial(_lz4, linked=True)),
+    "zstd": (CODECS["zstd"], zstd_encode),
+}
+CONTENTS = (b"", b"x", b"x" * PIECE_BYTES, b"x" * (5 * PIECE_BYTES + 1), Random(1).randbytes(3 * PIECE_BYTES))
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=["nothing", "a byte", "a piece", "nearly nothing", "random"])
+@pytest.mark.parametrize(("codec", "compress"), WRITERS.values(), ids=WRITERS)
+def test_pieces_make_the_whole_and_are_no_larger_than_they_need_be(
+    codec: int, compress: Callable[[bytes], bytes], content: bytes
+) -> None:
+    pieces = list(unpacked(codec, bytes(compress(content))))
+
+    assert b"".join(pieces) == content
+    assert all(PIECE_BYTES <= len(piece) < 2 * PIECE_BYTES for piece in pieces[:-1])
