@@ -1010,8 +1010,6 @@ CREATE INDEX journal_certificate ON giftcert.journal USING hash (certificate_id)
 
 CREATE INDEX journal_id ON giftcert.journal USING brin (id) WITH (autosummarize='on');
 
-CREATE INDEX journal_late ON giftcert.journal USING btree (posting_day) WHERE ((booked_at AT TIME ZONE '00:00:00'::interval) > (posting_day + '36:00:00'::interval));
-
 CREATE INDEX journal_posting_day ON giftcert.journal USING brin (posting_day) WITH (autosummarize='on');
 
 CREATE INDEX journal_total_posting_day ON giftcert.journal_total USING btree (posting_day);

@@ -2,51 +2,56 @@ CREATE OR REPLACE VIEW {schema}.rollforward_restatements AS
 -- A month is reported when it has ended in UTC-12 (which POSIX writes with the other sign), a closed one when it was cut,
 -- which is later. A line that is booked after its month was reported restates that month and those after it that had been
 -- reported by then.
-WITH late AS (
+WITH cuts AS (
     SELECT
-        posting_month,
-        booked_month,
         account_id,
-        currency,
-        movement,
-        CASE
-            WHEN caused_by ~ '^task:\d+$' OR caused_by IN ('migration', 'rebuild', 'verify') THEN caused_by
-            ELSE 'event'
-        END AS cause,
-        change,
-        caused_by = event_id AND entry = 1 AS is_event,
-        booked_at,
-        not_yet.months AS not_yet
-    FROM (
-        SELECT
-            *,
-            date_trunc('month', posting_day::timestamp) AS posting_month,
-            date_trunc('month', booked_at AT TIME ZONE 'Etc/GMT+12' - interval '1 microsecond') AS booked_month
-        FROM giftcert.journal
-        -- First the cheap question, to which there is an index (interval '0' is UTC).
-        WHERE livemode = {livemode} AND booked_at AT TIME ZONE interval '0' > posting_day + interval '36 hours'
-    ) AS line
-    LEFT JOIN LATERAL (
-        SELECT array_agg(close.month ORDER BY close.month) AS months
-        FROM giftcert.close
-        WHERE {livemode}
-            AND close.account_id IS NOT DISTINCT FROM line.account_id
-            AND close.month >= line.posting_month
-            AND close.month < line.booked_month
-            AND close.cut_at >= line.booked_at
-    ) AS not_yet ON true
-    WHERE booked_month > posting_month
+        array_agg(cut_at ORDER BY cut_at) AS cut_at,
+        array_agg(month ORDER BY cut_at) AS months
+    FROM giftcert.close
+    WHERE {livemode}
+    GROUP BY account_id
 ),
 
 by_month AS (
     SELECT
-        posting_month, booked_month, not_yet, account_id, currency, movement, cause,
+        posting_month, booked_month, cuts_before, account_id, currency, movement, cause,
         sum(change) AS change,
         count(*) AS lines,
         count(*) FILTER (WHERE is_event) AS late_events,
         max(booked_at) AS last_booked_at
-    FROM late
-    GROUP BY posting_month, booked_month, not_yet, account_id, currency, movement, cause
+    FROM (
+        SELECT
+            posting_month,
+            booked_month,
+            -- How many of the account's cuts were made before: what was cut later was not reported yet.
+            width_bucket(booked_at - interval '1 microsecond', cuts.cut_at) AS cuts_before,
+            line.account_id,
+            currency,
+            movement,
+            CASE
+                WHEN caused_by = event_id THEN 'event'
+                WHEN caused_by ~ '^task:\d+$' OR caused_by IN ('migration', 'rebuild', 'verify') THEN caused_by
+                ELSE 'event'
+            END AS cause,
+            change,
+            caused_by = event_id AND entry = 1 AS is_event,
+            booked_at
+        FROM (
+            SELECT
+                *,
+                date_trunc('month', posting_day::timestamp) AS posting_month,
+                -- The month that has ended where time is UTC-12; an interval, not a name, for it is asked of every line.
+                date_trunc('month', booked_at AT TIME ZONE interval '-12 hours' - interval '1 microsecond')
+                    AS booked_month
+            FROM giftcert.journal
+            -- First the cheap question (interval '0' is UTC).
+            WHERE livemode = {livemode} AND booked_at AT TIME ZONE interval '0' > posting_day + interval '36 hours'
+        ) AS line
+        -- No account is called ''.
+        LEFT JOIN cuts ON coalesce(cuts.account_id, '') = coalesce(line.account_id, '')
+        WHERE booked_month > posting_month
+    ) AS late
+    GROUP BY posting_month, booked_month, cuts_before, account_id, currency, movement, cause
 ),
 
 figures AS (
@@ -62,6 +67,7 @@ figures AS (
         max(by_month.last_booked_at) AS last_booked_at
     FROM by_month
     CROSS JOIN reporting_internal.latest_posting_day({livemode}, NULL) AS latest
+    LEFT JOIN cuts ON coalesce(cuts.account_id, '') = coalesce(by_month.account_id, '')
     CROSS JOIN LATERAL generate_series(
         posting_month, least(booked_month - interval '1 month', latest::timestamp), interval '1 month'
     ) AS month
@@ -77,7 +83,7 @@ figures AS (
             ),
             ('closing', by_month.change)
     ) AS figure (figure, change)
-    WHERE month::date <> ALL (coalesce(by_month.not_yet, '{}'))
+    WHERE month::date <> ALL (coalesce(cuts.months[by_month.cuts_before + 1:], '{}'))
     GROUP BY month, by_month.account_id, by_month.currency, figure.figure
 )
 
