@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from consumer.books import certificate
 from consumer.books.certificate import Book
-from consumer.books.exceptions import Finding, again, judge, judge_event
+from consumer.books.exceptions import Finding, go_through, judge
 from consumer.books.journal import COLUMNS, Entry, Key, Present, columns_of, correct, read_lines, read_present, row_of
-from consumer.books.lines import Line, Standing, in_order, moving, step, walk
+from consumer.books.lines import Line, Standing, in_order
 from consumer.books.marks import mark
 from consumer.books.terms import Terms, definition_of, purchase_of, terms_of
 from consumer.common.errors import Raced
@@ -177,51 +177,39 @@ def _is_next(book: Book, one: Arrived) -> bool:
 
 def _go_on(one: Arrived, book: Book, present: Present) -> Booked:
     """Add the newest events to what stands."""
-    standing, entries, found = _go_through(book.standing, one.facts, book.terms, present.settings)
+    standing, made, found = go_through(book.standing, one.facts, book.terms, present.settings)
     moved = certificate.moved(standing, book.terms, book.events + len(one.facts))
     row = certificate.next_state(book, one.facts[-1], moved, present.settings)
-    return Booked(one.key, entries, found, next_state=row)
+    return Booked(one.key, _by_themselves(made), found, next_state=row)
 
 
 def begin(one: Arrived, present: Present) -> Booked:
     """Book a certificate that is new."""
-    facts, settings = one.facts, present.settings
-    terms = terms_of(facts, present.definitions[one.key[1]], settings)
-    standing, entries, found = _go_through(None, moving(facts), terms, settings)
-    found += again(facts, terms)
-    return Booked(one.key, entries, found, row=_row(one, facts, terms, standing, settings))
+    terms, standing, made, found = stand(one.facts, one.key, present)
+    row = _row(one, one.facts, terms, standing, present.settings)
+    return Booked(one.key, _by_themselves(made), found, row=row)
 
 
-def _go_through(
-    standing: Standing | None, facts: Sequence[Fact], terms: Terms, settings: FigureSettings
-) -> tuple[Standing, list[Entry], list[Finding]]:
-    """Go through events that move a balance, beginning with what stands; give what stands then."""
-    entries: list[Entry] = []
-    found: list[Finding] = []
-    for fact in facts:
-        before, (standing, made) = standing, step(standing, fact, terms, settings)
-        entries += [Entry(line, 1, fact.event_id) for line in made]
-        found += judge_event(before, fact, standing, terms)
-    return standing, entries, found  # type: ignore[return-value] # there is an event
+def _by_themselves(made: Iterable[Line]) -> list[Entry]:
+    return [Entry(line, 1, line.event_id) for line in made]
 
 
 def restate(one: Arrived, history: Sequence[Fact], past: Past, present: Present) -> Booked:
     """Work out all that should stand, and book what differs."""
-    terms, standing, should = stand(history, one.key, present)
+    terms, standing, should, found = stand(history, one.key, present)
     places = {fact.event_id: fact.place() for fact in history}
     entries = [
         Entry(line, entry, _cause(places.get(line.event_id), one.facts))
         for line, entry in correct(past.lines.get(one.key, Counter()), should)
     ]
-    found = judge(history, terms, present.settings)
     row = _row(one, history, terms, standing, present.settings)
     return Booked(one.key, entries, *changes(past.found.get(one.key, []), found), row)
 
 
-def stand(history: Sequence[Fact], key: Key, present: Present) -> tuple[Terms, Standing, list[Line]]:
-    """Work out what a history that is in order comes to."""
+def stand(history: Sequence[Fact], key: Key, present: Present) -> tuple[Terms, Standing, list[Line], list[Finding]]:
+    """Work out what a history that is in order comes to, and what it shows."""
     terms = terms_of(history, present.definitions[key[1]], present.settings)
-    return terms, *walk(moving(history), terms, present.settings)
+    return terms, *judge(history, terms, present.settings)
 
 
 def _cause(place: Any, new: Sequence[Fact]) -> str:

@@ -4,12 +4,12 @@ Nothing is corrected because of them. What compares with definitions, or needs n
 is asked when it is read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from consumer.books.lines import Standing, in_order, moving, step
+from consumer.books.lines import Line, Standing, moving, step
 from consumer.books.terms import Terms
 from consumer.postgres.figure_settings import FigureSettings
 from schemas.certificates import Fact
@@ -43,15 +43,27 @@ _DATES = "from 2000 on, and not later than an hour after the event was emitted"
 _EXPECTED = {"date_implausible": _DATES, "field_unreadable": "a value as the sender documents it"}
 
 
-def judge(history: Sequence[Fact], terms: Terms, settings: FigureSettings) -> list[Finding]:
-    """Give all exceptions that a whole history shows."""
-    ordered = in_order(history)
+def judge(
+    history: Sequence[Fact], terms: Terms, settings: FigureSettings
+) -> tuple[Standing, list[Line], list[Finding]]:
+    """Go once through a whole history that is in order: where it stands, its lines, and all exceptions."""
+    standing, made, found = go_through(None, moving(history), terms, settings)
+    return standing, made, found + again(history, terms)
+
+
+def go_through(
+    standing: Standing | None, facts: Iterable[Fact], terms: Terms, settings: FigureSettings
+) -> tuple[Standing, list[Line], list[Finding]]:
+    """Go through events that move a balance, at least one, beginning with what stands."""
+    made: list[Line] = []
     found: list[Finding] = []
-    standing: Standing | None = None
-    for fact in moving(ordered):
-        before, (standing, _) = standing, step(standing, fact, terms, settings)
+    for fact in facts:
+        before, (standing, of_event) = standing, step(standing, fact, terms, settings)
+        made += of_event
         found += judge_event(before, fact, standing, terms)
-    return found + again(ordered, terms)
+    if standing is None:
+        raise ValueError("a certificate without events")
+    return standing, made, found
 
 
 def judge_event(before: Standing | None, fact: Fact, after: Standing, terms: Terms) -> list[Finding]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from consumer.books import certificate
 from consumer.books.booking import Booked, Past, changes, corrections, read_past, stand, write_booked
-from consumer.books.exceptions import Finding, judge
+from consumer.books.exceptions import Finding
 from consumer.books.journal import Entry, Key, Present, columns_of, correct, differing_columns, read_present
 from consumer.books.lines import in_order
 from consumer.books.terms import definition_of, purchase_of
@@ -176,7 +176,7 @@ def _again(
 ) -> tuple[Booked, list[str]]:
     """Work out all that should stand of one certificate, and what differs from what does."""
     settings = present.settings
-    terms, standing, should = stand(history, key, present)
+    terms, standing, should, shown = stand(history, key, present)
     purchase, state = purchase_of(history), history[-1] if not history[-1].is_created else history[0]
     new = certificate.row_of(
         key,
@@ -189,7 +189,7 @@ def _again(
         seen=row["seen"] if row else None,
     )
     entries = [Entry(line, entry, caused_by) for line, entry in correct(past.lines.get(key, {}), should)]
-    found, healed = changes(past.found[key], judge(history, terms, settings))
+    found, healed = changes(past.found[key], shown)
     of_row = [f"certificate.{name}" for name in certificate.differing_columns(row, new)] if row else ["certificate"]
     return Booked(key, entries, found, healed, new), of_row + _named(entries, [*found, *healed])
 

@@ -37,8 +37,7 @@ class Flow:
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         def post_and_look() -> object:
-            for _ in range(5):
-                self._post_next()
+            self._post_next()
             return condition()
 
         wait_for(post_and_look, what)

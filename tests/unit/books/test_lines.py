@@ -206,10 +206,9 @@ def test_a_line_counts_from_the_latest_time_so_far() -> None:
 
 
 def rules(*events: Event) -> list[str]:
-    history = facts(*events)
-    return sorted(
-        found.rule for found in judge(history, terms_of(in_order(history), NO_DEFINITIONS, SETTINGS), SETTINGS)
-    )
+    history = in_order(facts(*events))
+    _, _, found = judge(history, terms_of(history, NO_DEFINITIONS, SETTINGS), SETTINGS)
+    return sorted(finding.rule for finding in found)
 
 
 def paid(balance: int, updated: int, count: int | None, **data: Any) -> Event:
