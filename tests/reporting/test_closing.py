@@ -3,6 +3,7 @@
 from calendar import monthrange
 from copy import deepcopy
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -200,6 +201,36 @@ async def test_a_station_goes_by_its_newest_name_whichever_came_last(connections
         async with connections.acquire() as connection:
             assert await keep_totals(connection)
     assert await connections.fetchval(name) == names[0]
+
+
+async def test_of_two_names_of_one_instant_the_greater_events_counts_with_and_without_totals(connections: Pool) -> None:
+    now = datetime(2026, 6, 2, tzinfo=UTC)
+    for number, (event_id, name) in enumerate([("a", "Union"), ("c", "Central"), ("b", "Harbour")]):
+        body = bought(_id=f"{number:024}", updated=1, shiftLocation=named(name), envelope={"id": event_id})
+        await load(connections, [Delivery(body, now)])
+    issuing = "SELECT issuing_station_name FROM reporting.liability_rollforward('-infinity', 'infinity')"
+
+    assert await connections.fetchval(issuing) == "Central"
+    async with connections.acquire() as connection:
+        assert await keep_totals(connection)
+    assert await connections.fetchval(issuing) == "Central"
+
+
+async def test_a_redemption_of_an_unknown_purchase_is_told_with_and_without_totals(connections: Pool) -> None:
+    now = datetime(2026, 6, 2, tzinfo=UTC)
+    seen = [paid_with(balance, updated=second, _id="unknown") for balance, second in ((4_000_000, 10), (3_000_000, 20))]
+    sold = [bought(_id="known"), paid_with(4_500_000, updated=30, _id="known")]
+    await load(connections, [Delivery(body, now) for body in (*seen, *sold)])
+    settled = "SELECT is_purchase_known, redeemed::integer FROM reporting.interlocation_settlement ORDER BY 1"
+
+    for _ in range(2):
+        assert [tuple(row) for row in await connections.fetch(settled)] == [(False, 10), (True, 5)]
+        # What came back of known purchases, of their face value.
+        assert await connections.fetchval("SELECT redemption_rate FROM reporting.definition_performance") == Decimal(
+            "0.1"
+        )
+        async with connections.acquire() as connection:
+            assert await keep_totals(connection)
 
 
 def named(name: str) -> dict[str, Any]:

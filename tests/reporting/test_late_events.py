@@ -103,6 +103,36 @@ async def test_a_month_that_ended_before_an_earlier_one_was_cut_is_restated_from
     assert {row[:3] for row in await restated(connections)} == {(2, "opening", -10), (2, "redeemed", -10)}
 
 
+async def test_what_was_booked_when_the_month_was_cut_is_what_was_reported(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, at(25, month=2), FIRST)
+    await cut(connections, at(25, month=2), date(2025, 1, 1))
+
+    assert await restated(connections) == []
+
+
+async def test_the_close_of_one_account_reports_no_other(connections: Pool) -> None:
+    await book(connections, at(10, month=1), {**BOUGHT, "data": {**BOUGHT["data"], "accountId": "other"}})
+    await book(connections, at(25, month=2), FIRST)
+    await cut(connections, at(20, month=3), date(2025, 1, 1))
+
+    assert {row[:3] for row in await restated(connections)} == {(1, "closing", -10), (1, "redeemed", 10)}
+
+
+async def test_what_is_void_and_comes_late_restates_what_was_voided(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, at(25, month=2), paid_with(5_000_000, deleted=True, **on(20, month=1)))
+
+    assert {row[:3] for row in await restated(connections)} == {(1, "closing", -50), (1, "voided", 50)}
+
+
+async def test_an_event_that_is_called_like_a_task_is_no_task(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, at(25, month=2), paid_with(4_000_000, **on(20, month=1), envelope={"id": "task:mine"}))
+
+    assert {tuple(row[4]) for row in await restated(connections)} == {("event",)}
+
+
 async def cut(connections: Pool, cut_at: datetime, month: date) -> None:
     """Close a month of no account, as if at that time."""
     await connections.execute(
@@ -140,6 +170,13 @@ async def test_a_month_that_was_not_over_is_not_restated(connections: Pool) -> N
     assert await restated(connections) == []
 
 
+async def test_what_is_booked_just_after_its_month_was_over_everywhere_restates_it(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await book(connections, datetime(2025, 2, 1, 12, 1, tzinfo=UTC), paid_with(4_000_000, **on(31, month=1)))
+
+    assert {row[:3] for row in await restated(connections)} == {(1, "closing", -10), (1, "redeemed", 10)}
+
+
 async def test_a_currency_that_becomes_known_late_restates_both_books_and_names_its_task(connections: Pool) -> None:
     nowhere = {**on(10, month=1), "shiftLocation": {}, "certDefId": DEFINITION_ID}
     await book(connections, at(10, month=1), bought(5_000_000, **nowhere))
@@ -155,6 +192,10 @@ async def test_a_currency_that_becomes_known_late_restates_both_books_and_names_
     ]
     ((cause,),) = {tuple(row["causes"]) for row in rows}
     assert cause.startswith("task:")
+    # A book whose lines were all taken back was never there.
+    for report in ("liability_daily", "liability_rollforward_daily", "liability_rollforward_monthly"):
+        currencies = await connections.fetch(f"SELECT DISTINCT currency FROM reporting.{report}")  # noqa: S608 - ours
+        assert [row["currency"] for row in currencies] == ["CAD"], report
 
 
 async def test_what_comes_late_for_a_closed_month_is_booked_into_the_first_open_one(connections: Pool) -> None:
@@ -171,6 +212,14 @@ async def test_what_comes_late_for_a_closed_month_is_booked_into_the_first_open_
         )
         for row in rows
     ] == [(0, 0, 0, 50, 0), (50, 40, 10, 10, -10)]
+
+
+async def test_a_month_that_is_closed_has_its_row_also_where_nothing_was_booked_since(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    await connections.execute("INSERT INTO closed_period VALUES (NULL, '2025-03-01')")
+
+    rows = await connections.fetch("SELECT month, closing::integer FROM reporting.books_monthly ORDER BY month")
+    assert [(row["month"].month, row["closing"]) for row in rows] == [(1, 50), (2, 50), (3, 50)]
 
 
 async def test_a_late_purchase_leaves_the_consideration_as_it_was_said(connections: Pool) -> None:

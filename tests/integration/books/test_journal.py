@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 
+from consumer.books.rebooking import run_tasks
 from consumer.common.settings import Settings
 from consumer.operate.verify import verify
 from consumer.postgres.database import Pool
@@ -136,6 +137,19 @@ async def test_the_first_currency_of_a_definition_counts_whatever_it_says_later(
     await applied(connections, event(bought(certDefId=DEFINITION_ID)))
 
     assert await connections.fetchval("SELECT currency FROM journal") == "EUR"
+
+
+async def test_what_is_booked_again_names_the_task_of_its_own_definition(connections: Pool) -> None:
+    await applied(connections, *[event(bought(_id=f"of {one}", certDefId=one)) for one in ("first", "second")])
+    await applied(connections, event(definition(_id="first", currencyCode="EUR")))
+    await applied(connections, event(definition(_id="second", currencyCode="GBP")))
+
+    await run_tasks(connections)
+
+    named = "SELECT DISTINCT definition_id, caused_by FROM journal WHERE caused_by LIKE 'task:%' ORDER BY 1"
+    tasks = "SELECT definition_id, 'task:' || id FROM rebooking_task ORDER BY 1"
+    assert await connections.fetch(named) == await connections.fetch(tasks)
+    assert await connections.fetchval("SELECT count(*) FROM rebooking_task") == 2
 
 
 @pytest.mark.parametrize("role", ["giftledger_writer", "giftledger_reporting"])
