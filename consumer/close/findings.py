@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from consumer.books.days import month_after
 from consumer.close.applied import not_applied
+from consumer.close.coverage import below
 from consumer.close.month import Period, over_at
-from consumer.close.store import Accepted
+from consumer.close.store import Accepted, Covered
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection, statement
@@ -74,10 +75,15 @@ async def not_applied_findings(connection: Connection, settings: Settings, month
     ]
 
 
-async def warnings(connection: Connection, period: Period) -> list[Finding]:
+async def warnings(
+    connection: Connection, settings: Settings, period: Period, coverage: Sequence[Covered]
+) -> list[Finding]:
     """Look for what somebody must answer for: one finding a rule. Open dead letters are among the exceptions."""
     rows = await connection.fetch(statement("close/open_errors"), period.account_id)
-    return [Finding(row["rule"], f"{row['number']} open exceptions") for row in rows]
+    found = [Finding(row["rule"], f"{row['number']} open exceptions") for row in rows]
+    if low := below(coverage, settings.close_coverage_ratio):
+        found.append(Finding("coverage_low", f"the sender has confirmed within seven days {low}"))
+    return found
 
 
 def accept(found: Iterable[Finding], rules: Sequence[str], because: Sequence[str]) -> list[Accepted]:

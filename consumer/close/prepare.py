@@ -10,6 +10,7 @@ import asyncpg
 from msgspec import Struct
 
 from consumer.close import store
+from consumer.close.coverage import read_coverage
 from consumer.close.findings import Finding, accept, blockers, not_accepted, open_tasks, out_of_turn, warnings
 from consumer.close.month import Period
 from consumer.close.store import Accepted
@@ -47,11 +48,13 @@ async def prepare(
     ``verified`` is what comparing the books with the facts has found; ``waiting`` is as for ``blockers``.
     """
     named = require_name(by)
-    found = await warnings(connection, period)
+    coverage = await read_coverage(connection, period)
+    found = await warnings(connection, settings, period, coverage)
     accepted = accept(found, rules, because)
     outlook = Outlook(period, [*verified, *await blockers(connection, settings, period, waiting)], found, accepted)
     if outlook.is_clear:
-        await connection.execute(statement("close/prepare"), *period, named, json.dumps(accepted, ensure_ascii=False))
+        kept = (json.dumps(rows, ensure_ascii=False) for rows in (accepted, coverage))
+        await connection.execute(statement("close/prepare"), *period, named, *kept)
     return outlook
 
 
@@ -70,7 +73,7 @@ async def cut(
     """
     named = require_name(by)
     prepared = await store.prepared(connection, period)
-    found = await warnings(connection, period) if prepared else []
+    found = await warnings(connection, settings, period, prepared.coverage) if prepared else []
     outlook = Outlook(
         period,
         await blockers(connection, settings, period, waiting),

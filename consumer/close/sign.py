@@ -17,7 +17,7 @@ from consumer.close.prepare import require_name
 from consumer.close.signed import keys
 from consumer.close.signed.canonical import Json, canonical, digest
 from consumer.close.signed.manifest import manifest_of, read_manifest, signed_statement, statement_of, versions
-from consumer.close.signed.merkle import root_of
+from consumer.close.signed.merkle import Tree
 from consumer.close.signed.rows import CERTIFICATE, certificate_row, leaf_of, new_salt, records_row, rollforward_row
 from consumer.close.store import Close
 from consumer.close.verify.check import UNSIGNED
@@ -81,15 +81,17 @@ async def _derive(connection: Connection, close: Close, previous: Close | None) 
         rollforward = await connection.fetch(statement("close/derive_rollforward"), *books)
         await _copy(connection, "close_records", close.id, records)
         await _copy(connection, "close_rollforward", close.id, rollforward)
-        leaves = [leaf async for leaf in _write_certificates(connection, close.id, books)]
+        tree = Tree()
+        async for leaf in _write_certificates(connection, close.id, books):
+            tree.add(leaf)
         manifest = canonical(
             manifest_of(
                 close,
                 previous.manifest if previous else None,
                 records=[records_row(row) for row in records],
                 rollforward=[rollforward_row(row) for row in rollforward],
-                rows=len(leaves),
-                root=root_of(leaves),
+                rows=tree.size,
+                root=tree.root(),
                 versions=versions(),
             )
         )

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from consumer.close.month import Period
+from consumer.close.signed.canonical import amount
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection, connect, statement
@@ -21,6 +22,14 @@ class Accepted(NamedTuple):
     because: str
 
 
+class Covered(NamedTuple):
+    """Of a currency what was outstanding, and what of it the sender had confirmed; amounts in currency units."""
+
+    currency: str
+    outstanding: str
+    confirmed: str
+
+
 class Prepared(NamedTuple):
     """A preparation."""
 
@@ -29,6 +38,7 @@ class Prepared(NamedTuple):
     prepared_at: datetime
     prepared_by: str
     accepted: Sequence[Accepted]
+    coverage: Sequence[Covered]
 
 
 class Close(NamedTuple):
@@ -107,7 +117,11 @@ def _prepared(number: int, period: Period, row: Any) -> Prepared:
         accepted = [Accepted(*one) for one in json.loads(row["warnings"])]
     except (ValueError, TypeError):  # somebody has changed it: then it is not what was signed
         accepted = [Accepted("unreadable", row["warnings"], "")]
-    return Prepared(number, period, row["prepared_at"], row["prepared_by"], accepted)
+    try:
+        coverage = [Covered(*one) for one in json.loads(row["coverage"])]
+    except (ValueError, TypeError):  # as above
+        coverage = [Covered(f"unreadable: {row['coverage']}", amount(1), amount(0))]
+    return Prepared(number, period, row["prepared_at"], row["prepared_by"], accepted, coverage)
 
 
 def _currencies(text: str) -> dict[str, str]:

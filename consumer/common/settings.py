@@ -120,6 +120,9 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     # How long a webhook may take to arrive and be applied, before a difference counts.
     reconcile_settle_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 900
 
+    # A month of which the sender has confirmed less than this share is prepared with a warning.
+    close_coverage_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.8
+
     # Health and metrics, never on the public port.
     admin_host: str = "0.0.0.0"  # noqa: S104 - Prometheus and the kubelet come from outside
     admin_port: Port = 9100

@@ -34,8 +34,9 @@ def close_the_month(console: Console, commands: Giftledger, month: date, truth: 
     proof = folder / "proof.json"
     with step(console, f"giftledger close prepare, cut and sign {closed}, account by account"):
         rules = [option for rule in asyncio.run(_open_rules(commands)) for option in ("--accept", rule)]
-        because = ["--because", "the simulator sends it on purpose"]
-        commands.run("close", "prepare", closed, "--by", "Ann", *(rules and rules + because))
+        # Some certificates name no customer, of whose the sender could be asked.
+        rules += ["--accept", "coverage_low", "--because", "the simulator does it on purpose"]
+        commands.run("close", "prepare", closed, "--by", "Ann", *rules)
         commands.run("close", "cut", closed, "--by", "Ann")
         commands.run("close", "sign", closed, "--by", "Bob", "--key", str(key))
     with step(console, "giftledger close verify: as it was signed, and as the topics say"):

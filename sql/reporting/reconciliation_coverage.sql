@@ -3,24 +3,30 @@ SELECT
     account_id,
     currency,
     sum(outstanding) * 0.00001 AS outstanding,
-    coalesce(sum(outstanding) FILTER (WHERE confirmed_at >= now() - interval '1 day'), 0) * 0.00001 AS confirmed_1_day,
-    coalesce(sum(outstanding) FILTER (WHERE confirmed_at >= now() - interval '7 days'), 0) * 0.00001 AS confirmed_7_days,
-    coalesce(sum(outstanding) FILTER (WHERE confirmed_at >= now() - interval '30 days'), 0) * 0.00001 AS confirmed_30_days,
+    coalesce(sum(outstanding) FILTER (WHERE confirmed_within <= 1), 0) * 0.00001 AS confirmed_1_day,
+    coalesce(sum(outstanding) FILTER (WHERE confirmed_within <= 7), 0) * 0.00001 AS confirmed_7_days,
+    coalesce(sum(outstanding) FILTER (WHERE confirmed_within <= 30), 0) * 0.00001 AS confirmed_30_days,
     coalesce(sum(outstanding) FILTER (WHERE differs), 0) * 0.00001 AS differing,
     coalesce(sum(outstanding) FILTER (WHERE obstacle = 'no_customer_number'), 0) * 0.00001 AS without_customer_number,
     coalesce(sum(outstanding) FILTER (WHERE obstacle = 'not_paid'), 0) * 0.00001 AS not_paid,
     coalesce(sum(outstanding) FILTER (WHERE obstacle = 'account_not_asked'), 0) * 0.00001 AS account_not_asked
 FROM (
+    -- First one sum of what is told alike: a sum for each column would be eight a certificate.
     SELECT
         holding.account_id,
         holding.currency,
-        holding.outstanding,
-        CASE WHEN look.verdict = 'match' AND look.amount_there = holding.outstanding THEN look.looked_at END AS confirmed_at,
+        CASE
+            WHEN look.verdict IS DISTINCT FROM 'match' OR look.amount_there IS DISTINCT FROM holding.outstanding THEN NULL
+            WHEN look.looked_at >= now() - interval '1 day' THEN 1
+            WHEN look.looked_at >= now() - interval '7 days' THEN 7
+            WHEN look.looked_at >= now() - interval '30 days' THEN 30
+        END AS confirmed_within,
         look.verdict IN ('balance_differs', 'missing_there') AND look.amount_here = holding.outstanding AS differs,
         coalesce(
             giftcert.why_not_askable(holding.customer_number, holding.status),
             CASE WHEN holding.account_id <> ALL (run.accounts) THEN 'account_not_asked' END
-        ) AS obstacle
+        ) AS obstacle,
+        sum(holding.outstanding) AS outstanding
     FROM reporting_internal.holding
     LEFT JOIN giftcert.reconciliation_item AS look
         ON look.entity = 'certificate' AND look.entity_id = holding.certificate_id AND look.livemode = holding.livemode
@@ -32,6 +38,7 @@ FROM (
         LIMIT 1
     ) AS run ON true
     WHERE holding.livemode = {livemode}
+    GROUP BY holding.account_id, holding.currency, confirmed_within, differs, obstacle
 ) AS told
 GROUP BY account_id, currency;
 

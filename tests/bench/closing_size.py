@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -31,13 +32,14 @@ from consumer.postgres.migrate import migrate
 from consumer.traffic.world import ACCOUNTS
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
+from tests.bench.drain import DRAIN_SECONDS
 from tests.bench.ingress import run_load
 from tests.bench.load import Loaded, quantile
 from tests.bench.reporting_size import SCAN, commit, generate, say
 from tests.bench.sizes import POSTGRES
 from tests.bench.workload import Published, Workload, fill
 from tests.closing import private_key
-from tests.services import commands, create_its_topics, deployment, start_ingress, start_worker, wait_for_metric
+from tests.services import commands, create_its_topics, deployment, metric, start_ingress, start_worker
 
 BOOKS, OF_RECORDS = Period(date(2025, 12, 1), "account"), Period(date(2026, 1, 1), ACCOUNTS[0].account_id)
 FIRST, MONTHS = date(2025, 8, 1), 6
@@ -74,7 +76,8 @@ def main(stack: Stack, folder: Path, certificates: int, records: int) -> None:
         workload.secret = giftledger.secret
         asyncio.run(fill(settings, settings.topic("certificates"), workload))
         worker = start_worker(giftledger)
-        wait_for_metric(worker, "giftcert_messages_processed_total", records)
+        applied = partial(metric, worker, "giftcert_messages_processed_total")
+        worker.process.wait_until(lambda: applied() >= records, f"{records} records to be applied", DRAIN_SECONDS)
         _, sender = start_ingress(giftledger)
         loaded, pauses, costs = asyncio.run(_under_load(giftledger, sender.port))
         giftledger.stop()
@@ -130,7 +133,7 @@ async def _under_load(giftledger: Giftledger, port: int) -> tuple[Loaded, list[f
     async with store.session(settings) as connection:
         costs = await _close(connection, settings)
         for period in _periods():
-            await connection.execute(statement("close/prepare"), *period, "Ann", "[]")
+            await connection.execute(statement("close/prepare"), *period, "Ann", "[]", "[]")
             prepared = await store.prepared(connection, period)
             began = time.perf_counter()
             if prepared is None or await _cut(connection, period, prepared.id, "Ann", 10):
@@ -148,7 +151,7 @@ async def _close(connection: Connection, settings: Settings) -> list[Cost]:
     """Prepare and cut the large account; whatever warnings it has are accepted."""
     started = time.perf_counter()
     waiting = await not_applied_findings(connection, settings, BOOKS.month)
-    rules = [finding.rule for finding in await warnings(connection, BOOKS)]
+    rules = [finding.rule for finding in await warnings(connection, settings, BOOKS, [])]
     looked = time.perf_counter()
     outlook = await prepare(
         connection, settings, BOOKS, by="Ann", rules=rules, because=["generated"] if rules else [], waiting=waiting

@@ -5,9 +5,12 @@ from html import escape
 from typing import NamedTuple
 
 from consumer.close.signed.canonical import units
+from consumer.close.signed.rows import FALLS, MOVEMENTS
 
 _WIDTH, _HEIGHT, _TOP, _BOTTOM, _LEFT = 760, 240, 24, 40, 12
 _WIDEST = 140
+# So large may a label be, for each unit of room and each character, before it reaches into its neighbour.
+_WIDTH_OF_DIGIT = 1.6
 _UP, _DOWN, _STANDS = "#2a7f62", "#b3492f", "#33475b"
 
 
@@ -23,8 +26,8 @@ class Step(NamedTuple):
 def bridge(currency: str, figures: dict[str, str]) -> str:
     """Draw how a currency came from opening to closing."""
     steps, so_far = [Step("opening", 0, units(figures["opening"]), stands=True)], units(figures["opening"])
-    for name, sign in (("issued", 1), ("first_seen", 1), ("adjusted_up", 1), ("redeemed", -1), ("voided", -1)):
-        then = so_far + sign * units(figures[name])
+    for name in MOVEMENTS:
+        then = so_far + (-1 if name in FALLS else 1) * units(figures[name])
         steps.append(Step(name, so_far, then, stands=False))
         so_far = then
     steps.append(Step("closing", 0, units(figures["closing"]), stands=True))
@@ -56,8 +59,8 @@ def _bars(title: str, steps: Sequence[Step], labels: Sequence[str]) -> str:
         middle = left + slot / 2
         drawn += [
             _rectangle(left + slot * 0.14, top, slot * 0.72, tall, colour),
-            _text(middle, max(top - 5, 11), 10, _short(label)),
-            _text(middle, _HEIGHT - 16, 11, step.name),
+            _text(middle, max(top - 5, 11), min(10, _WIDTH_OF_DIGIT * slot / len(_short(label))), _short(label)),
+            _text(middle, _HEIGHT - 16, 11, step.name.replace("_", " ")),
         ]
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>"
@@ -69,8 +72,8 @@ def _rectangle(x: float, y: float, width: float, height: float, fill: str) -> st
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}"/>'
 
 
-def _text(x: float, y: float, size: int, text: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="{size}">{escape(text)}</text>'
+def _text(x: float, y: float, size: float, text: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="{size:.3g}">{escape(text)}</text>'
 
 
 def _short(text: str) -> str:

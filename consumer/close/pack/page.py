@@ -11,7 +11,8 @@ body{font:14px/1.45 system-ui,sans-serif;color:#1c2733;margin:2rem auto;max-widt
 h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem;border-bottom:1px solid #ccd3da;padding-bottom:.2rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:12px}
 th,td{padding:.25rem .5rem;text-align:left;border-bottom:1px solid #e4e8ec;vertical-align:top}
-th{background:#f3f5f7}td.amount,th.amount{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+th{background:#f3f5f7;vertical-align:bottom}td.amount{font-variant-numeric:tabular-nums;white-space:nowrap}
+.amount{text-align:right}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}
 dt{color:#5a6b7b}dd{margin:0;overflow-wrap:anywhere}
 figure{margin:1rem 0}figcaption{color:#5a6b7b}svg{width:100%;height:auto}.none{color:#5a6b7b}

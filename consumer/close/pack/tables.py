@@ -16,7 +16,7 @@ from consumer.postgres.database import Connection, statement
 
 AGES = ("0-30 days", "31-90 days", "91-180 days", "181-365 days", "1-2 years", "2-3 years", "over 3 years")
 UNKNOWN_AGE = "unknown"
-_AMOUNTS = frozenset({"redeemed", "change", "closing", "outstanding"})
+_AMOUNTS = frozenset({"redeemed", "change", "closing", "outstanding", "confirmed"})
 
 
 class Table(NamedTuple):
@@ -40,6 +40,7 @@ class Pack(NamedTuple):
     earlier: Table
     trend: Table
     aging: Table
+    coverage: Table
     accepted: Table
     acknowledged: Table
     records: Table
@@ -53,7 +54,7 @@ class Pack(NamedTuple):
     def tables(self) -> tuple[Table, ...]:
         return (
             *(self.totals, self.rollforward, self.settlement, self.earlier, self.trend, self.aging),
-            *(self.accepted, self.acknowledged, self.records),
+            *(self.coverage, self.accepted, self.acknowledged, self.records),
         )
 
 
@@ -88,6 +89,11 @@ async def read_pack(connection: Connection, close: Close, before: Close | None, 
         ),
         trend=_table("Twelve months", ("month", "currency", "closing"), await rows("pack_trend", *books)),
         aging=_table("Aging at the month's end", ("currency", "class", "outstanding", "certificates"), aging),
+        coverage=_of_manifest(
+            "Coverage: confirmed by the sender within seven days, when the month was prepared",
+            ("currency", "outstanding", "confirmed"),
+            said["prepared"]["coverage"],
+        ),
         accepted=_of_manifest("Accepted warnings", ("rule", "found", "because"), said["prepared"]["accepted"]),
         acknowledged=_table(
             "Acknowledged exceptions since the last close",
@@ -103,7 +109,9 @@ async def read_pack(connection: Connection, close: Close, before: Close | None, 
 
 
 def _of_manifest(title: str, columns: Sequence[str], rows: Sequence[Json]) -> Table:
-    return Table(title, columns, [[row[name] for name in columns] for row in rows], frozenset(FIGURES) & {*columns})
+    return Table(
+        title, columns, [[row[name] for name in columns] for row in rows], (_AMOUNTS | {*FIGURES}) & {*columns}
+    )
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Any]) -> Table:

@@ -20,7 +20,7 @@ _DIGITS = 15
 ROWS_OF_A_SHEET = 1_000_000
 _SHEETS = (
     *("Totals", "Roll-forward", "Settlement", "Restatements", "Twelve months", "Aging"),
-    *("Accepted", "Acknowledged", "Records"),
+    *("Coverage", "Accepted", "Acknowledged", "Records"),
 )
 _RISES = ("opening", "issued", "first_seen", "adjusted_up")
 _FALLS = ("redeemed", "adjusted_down", "voided", "closing")

@@ -22,10 +22,17 @@ class Accepted(_Form):
     because: str
 
 
+class Covered(_Form):
+    currency: str
+    outstanding: Amount
+    confirmed: Amount
+
+
 class PreparedBy(_Form):
     at: str
     by: str
     accepted: list[Accepted]
+    coverage: list[Covered]
 
 
 class Cut(_Form):

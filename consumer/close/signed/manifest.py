@@ -38,6 +38,7 @@ def manifest_of(
             "at": utc(close.prepared.prepared_at),
             "by": close.prepared.prepared_by,
             "accepted": [one._asdict() for one in close.prepared.accepted],
+            "coverage": [one._asdict() for one in close.prepared.coverage],
         },
         "cut": {
             "at": utc(close.cut_at),

@@ -7,6 +7,7 @@ from consumer.close.signed.canonical import Json, amount, canonical
 from consumer.close.signed.merkle import leaf_hash
 
 MOVEMENTS = ("issued", "first_seen", "adjusted_up", "redeemed", "adjusted_down", "voided")
+FALLS = frozenset({"redeemed", "adjusted_down", "voided"})
 FIGURES = ("opening", *MOVEMENTS, "closing", "for_earlier_months", "closing_at_consideration")
 BALANCES = ("balance", "balance_at_consideration")
 CERTIFICATE = ("certificate_id", "currency", "issuing_station_id", *BALANCES, "event_id")

@@ -7,9 +7,7 @@ from consumer.close.signed import keys
 from consumer.close.signed.canonical import Json, NotCanonical, digest, units
 from consumer.close.signed.manifest import read_manifest, signed_statement, totals
 from consumer.close.signed.merkle import Tree
-from consumer.close.signed.rows import BALANCES, CERTIFICATE, MOVEMENTS, leaf_of
-
-_FALLS = frozenset({"redeemed", "adjusted_down", "voided"})
+from consumer.close.signed.rows import BALANCES, CERTIFICATE, FALLS, MOVEMENTS, leaf_of
 
 
 class Finding(NamedTuple):
@@ -49,7 +47,7 @@ def check_manifest(manifest: bytes, previous: bytes | None) -> Iterator[Finding]
     openings = _closings(before) if before else None
     for row in said["rollforward"]:
         book = (row["currency"], row["issuing_station_id"])
-        moved = sum(units(row[name]) * (-1 if name in _FALLS else 1) for name in MOVEMENTS)
+        moved = sum(units(row[name]) * (-1 if name in FALLS else 1) for name in MOVEMENTS)
         if units(row["opening"]) + moved != units(row["closing"]):
             yield Finding(f"manifest rollforward {_book(book)}", "opening and movements do not come to its closing")
         if openings is not None and units(row["opening"]) != openings.pop(book, 0):

@@ -14,7 +14,7 @@ from consumer.close import store
 from consumer.close.month import Period
 from consumer.close.signed.canonical import Json, amount, units
 from consumer.close.signed.manifest import read_manifest
-from consumer.close.signed.rows import FIGURES
+from consumer.close.signed.rows import FALLS, FIGURES
 from consumer.close.verify.check import Finding
 from consumer.close.verify.database import AT_ONCE
 from consumer.close.verify.reference import Book, Line, Named, Said, Settings, book_of, first_currencies, read
@@ -25,8 +25,6 @@ from consumer.ingress.signature import SignatureError, verify
 from consumer.kafka.record import Record
 from consumer.kafka.scan import scanning
 from consumer.postgres.database import Connection, statement
-
-_FALLS = frozenset({"redeemed", "adjusted_down", "voided"})
 
 
 class Cut(NamedTuple):
@@ -206,7 +204,7 @@ def _add(found: Rollforward, book: Book, period: Period, *, sign: int, is_first:
         if (is_first and is_earlier) or sign < 0:
             figures["opening"] += line.change
         if not (is_first and is_earlier):
-            figures[line.movement] += sign * line.change * (-1 if line.movement in _FALLS else 1)
+            figures[line.movement] += sign * line.change * (-1 if line.movement in FALLS else 1)
             figures["for_earlier_months"] += sign * line.change * is_earlier
 
 

@@ -12,7 +12,7 @@ from consumer.close.signed.manifest import FORM, read_manifest, statement_of
 from consumer.close.signed.merkle import path_of, root_from
 from consumer.close.signed.rows import certificate_row, leaf_of
 from consumer.close.verify.check import Finding, check_signatures
-from consumer.close.verify.database import read_signatures
+from consumer.close.verify.database import AT_ONCE, read_signatures
 from consumer.close.verify.files import signature_of, signature_row
 from consumer.common.errors import Fatal
 from consumer.postgres.database import Connection, statement
@@ -27,9 +27,14 @@ async def prove(connection: Connection, period: Period, certificate_id: str) -> 
     rows = await connection.fetch(statement("close/certificate"), close.id, certificate_id)
     if not rows:
         raise Fatal(f"Nothing was left on certificate {certificate_id} at the end of {period}.")
-    leaves = await connection.fetch(statement("close/leaves"), close.id)
-    first = next(index for index, leaf in enumerate(leaves) if leaf["certificate_id"] == certificate_id)
-    hashes = [leaf["leaf"] for leaf in leaves]
+    hashes, first = list[bytes](), -1
+    async with connection.transaction(readonly=True):
+        cursor = await connection.cursor(statement("close/leaves"), close.id)
+        while leaves := await cursor.fetch(AT_ONCE):
+            for leaf in leaves:
+                if first < 0 and leaf["certificate_id"] == certificate_id:
+                    first = len(hashes)
+                hashes.append(leaf["leaf"])
     signed = statement_of(close.manifest, read_manifest(close.manifest))
     proofs = [
         canonical(

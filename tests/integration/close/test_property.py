@@ -138,7 +138,7 @@ def _webhook(event: str, data: dict[str, Any], happened: datetime) -> dict[str, 
 
 async def _close(connection: Any, period: Period, key: Path) -> bool:
     """Close a month in its turn, whatever may be said against it."""
-    await connection.execute(statement("close/prepare"), *period, "Ann", "[]")
+    await connection.execute(statement("close/prepare"), *period, "Ann", "[]", "[]")
     prepared = await store.prepared(connection, period)
     if prepared is None or await _cut(connection, period, prepared.id, "Ann", 5):
         return False

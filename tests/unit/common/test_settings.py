@@ -66,6 +66,7 @@ REFUSED = {
     "SENDER_API_RATE": ("0", "-1", "1001", "nan", "inf", "fast"),
     "SENDER_API_TIMEOUT_SECONDS": ("0", "-1", "nan", "inf"),
     "RECONCILE_SETTLE_SECONDS": ("-1", "nan", "inf", "86401"),
+    "CLOSE_COVERAGE_RATIO": ("-0.1", "1.01", "80%", "nan"),
     "ADMIN_PORT": ("0", "65536", "-1", "http"),
     "REPORTING_TIME_ZONE": ("Toronto", "+02:00", "Europe/Atlantis", "../UTC"),
     "ACCOUNT_CURRENCIES": ("CAD", "=CAD", "account=", ",", "a=CAD;b=USD", "a=cad", "a=$", "a=CAD,a=USD"),

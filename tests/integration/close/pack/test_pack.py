@@ -17,7 +17,7 @@ from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection
 from tests.builders import bought, paid_with
-from tests.closing import JULY, JUNE, Applied, closed, on, publish
+from tests.closing import JULY, JUNE, Applied, closed, confirmed, on, publish
 
 PERIOD = Period(JULY, "a1")
 EVIL = '=HYPERLINK("http://x")<script>alert(1)</script>'
@@ -116,6 +116,24 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data + "\n"
+
+
+async def test_the_coverage_stands_in_page_and_workbook_as_it_was_signed(
+    books: Applied, connection: Connection, settings: Settings, key: Path, tmp_path: Path
+) -> None:
+    station = {"stationId": "toronto", "primaryCurrencyCode": "CAD"}
+    await publish(settings, [bought(5_000_000, _id="one", accountId="a1", shiftLocation=station, **on(JUNE))])
+    await books.catch_up()
+    await confirmed(connection, "one")
+    await closed(connection, settings, Period(JUNE, "a1"), key)
+    await connection.execute("TRUNCATE giftcert.reconciliation_item")  # what the sender says later changes nothing
+
+    await write_pack(connection, Period(JUNE, "a1"), tmp_path / "pack")
+
+    book = openpyxl.load_workbook(tmp_path / "pack" / WORKBOOK)
+    (row, *_) = _rows(book["Coverage"])
+    assert (row["outstanding"], row["confirmed"]) == (50, 50)
+    assert "Coverage: confirmed by the sender" in (tmp_path / "pack" / REPORT).read_text(encoding="utf-8")
 
 
 async def test_the_page_shows_the_figures_and_runs_nothing(
