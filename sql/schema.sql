@@ -405,6 +405,7 @@ CREATE TABLE giftcert.close_prepared (
     account_id text COLLATE pg_catalog."C",
     prepared_by text NOT NULL,
     warnings text NOT NULL,
+    coverage text DEFAULT '[]'::text NOT NULL,
     CONSTRAINT close_prepared_month_check CHECK ((month = date_trunc('month'::text, (month)::timestamp without time zone)))
 );
 
@@ -413,6 +414,8 @@ ALTER TABLE giftcert.close_prepared OWNER TO giftledger_owner;
 COMMENT ON TABLE giftcert.close_prepared IS 'Insert-only: who found nothing that blocks the close of a month and account (NULL is one). The newest counts.';
 
 COMMENT ON COLUMN giftcert.close_prepared.warnings IS 'JSON: what was accepted, each with its rule, what was found, and why.';
+
+COMMENT ON COLUMN giftcert.close_prepared.coverage IS 'JSON: of each currency what was outstanding then, and what of it the sender''s own list had confirmed within seven days.';
 
 ALTER TABLE giftcert.close_prepared ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME giftcert.close_prepared_id_seq
@@ -1138,6 +1141,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_item TO giftledger_w
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_list TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_run TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.reconciliation_run TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.redemption_total TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.redemption_total TO giftledger_closer;

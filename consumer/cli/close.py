@@ -49,7 +49,7 @@ def close() -> None:
 @_MONTH
 @_account
 @_by("Who answers for the month; somebody else must sign it.")
-@click.option("--accept", "rules", multiple=True, type=Rule(), help="Pass this warning.")
+@click.option("--accept", "rules", multiple=True, type=Rule("coverage_low"), help="Pass this warning.")
 @click.option("--because", multiple=True, metavar="TEXT", help="Why it may stand: once, or once for each rule.")
 @command
 def close_prepare(settings: Settings, **options: Any) -> None:

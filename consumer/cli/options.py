@@ -51,8 +51,8 @@ class Instant(click.ParamType[datetime]):
 class Rule(click.Choice[str]):
     """The name of an exception's rule: one that is none would find nothing, and read as if all were well."""
 
-    def __init__(self) -> None:
-        super().__init__(RULES)
+    def __init__(self, *others: str) -> None:
+        super().__init__((*RULES, *others))
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - as click asks
         """Leave the names out of the usage; the error lists them."""

@@ -3,7 +3,9 @@
 import secrets
 from typing import Any
 
-from consumer.close.signed.canonical import Json, amount, canonical
+import msgspec
+
+from consumer.close.signed.canonical import Json, amount
 from consumer.close.signed.merkle import leaf_hash
 
 MOVEMENTS = ("issued", "first_seen", "adjusted_up", "redeemed", "adjusted_down", "voided")
@@ -12,6 +14,8 @@ FIGURES = ("opening", *MOVEMENTS, "closing", "for_earlier_months", "closing_at_c
 BALANCES = ("balance", "balance_at_consideration")
 CERTIFICATE = ("certificate_id", "currency", "issuing_station_id", *BALANCES, "event_id")
 _SALT_BYTES = 16
+# Thirty times as fast as what writes any value, and there are a million rows.
+_of_texts = msgspec.json.Encoder(order="sorted")
 
 
 def rollforward_row(row: Any) -> Json:
@@ -35,8 +39,8 @@ def certificate_row(row: Any, salt: bytes) -> Json:
 
 
 def leaf_of(row: Json) -> bytes:
-    """Hash a certificate's row."""
-    return leaf_hash(canonical(row))
+    """Hash a certificate's row as canonical JSON: of texts and nulls alone, that is its keys in their order."""
+    return leaf_hash(_of_texts.encode(row))
 
 
 def records_row(row: Any) -> Json:
