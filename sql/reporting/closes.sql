@@ -27,7 +27,8 @@ SELECT
             AND journal.posting_day < close.month + interval '1 month'
     ) AS lines_since
 FROM (
-    SELECT DISTINCT ON (newest.month, newest.account_id) newest.*
+    SELECT DISTINCT ON (newest.month, newest.account_id)
+        newest.id, newest.month, newest.account_id, newest.prepared_by, newest.prepared_at, newest.warnings
     FROM giftcert.close_prepared AS newest
     LEFT JOIN giftcert.close ON close.prepared = newest.id
     WHERE {livemode}

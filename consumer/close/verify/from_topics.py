@@ -111,11 +111,12 @@ async def _read(
     with progress("reading records", sum(wanted.values())) as advance:
         async with scanning(configuration, topics, start) as scan:
             async for records in scan.read():
-                for record in filter(this.has, records):
+                ours = list(filter(this.has, records))
+                for record in ours:
                     wanted[TopicPartition(record.topic, record.partition)] -= 1
                     for finding in _of_record(record, keys, evidence, known_before=bool(last and last.has(record))):
                         yield finding
-                advance(len(records))
+                advance(len(ours))
     for partition, missing in sorted(wanted.items()):
         if missing:
             yield Finding(
