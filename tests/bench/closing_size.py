@@ -140,7 +140,7 @@ async def _under_load(giftledger: Giftledger, port: int) -> tuple[Loaded, list[f
                 raise AssertionError(f"{period} is not cut")
             ended = time.perf_counter()
             await asyncio.sleep(PAUSE_SECONDS)  # what is measured: work that goes on between two cuts
-            pauses.append(max(wait for at, wait in waits if at + wait >= began and at <= ended))
+            pauses.append(max((wait for at, wait in waits if at + wait >= began and at <= ended), default=0.0))
     probing.cancel()
     with suppress(asyncio.CancelledError):
         await probing
