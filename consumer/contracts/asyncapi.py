@@ -62,6 +62,11 @@ _KEY = {
     DEAD_LETTER: "The original record's key.",
     BALANCES: "The certificate.",
 }
+# What all messages have in common that the ingress sends.
+_RAW: Schema = {
+    "traits": [{"$ref": "#/components/messageTraits/raw"}],
+    "headers": {"$ref": "#/components/schemas/RawHeaders"},
+}
 
 HEADERS: dict[str, Schema] = {
     "event": {"type": "string", "description": "The payload's event."},
@@ -206,23 +211,28 @@ def _messages() -> Schema:
     for text in EXAMPLES:
         body = msgspec.json.decode(text)
         examples[body["event"]].append({"name": "documented", "headers": _example_headers(body), "payload": body})
-    events = {
-        event: {
-            "name": event,
-            "title": event,
-            "summary": f"Key: {_KEY[family.topic]}",
-            "traits": [{"$ref": "#/components/messageTraits/raw"}],
-            "headers": {"$ref": "#/components/schemas/RawHeaders"},
-            "payload": {
-                "schemaFormat": "application/schema+json;version=draft-2020-12",
-                "schema": {"$ref": f"./{event}.schema.json"},
-            },
-            "bindings": _key(family.topic),
-            "examples": examples[event],
-        }
-        for event, family in FAMILY_OF.items()
+    events = {event: _event(event, family.topic, examples[event]) for event, family in FAMILY_OF.items()}
+    balances = {name: message | {"bindings": _key(BALANCES)} for name, message in balance_messages().items()}
+    return events | {UNROUTED: _unrouted(), DEAD_LETTER: _dead_letter()} | balances
+
+
+def _event(event: str, topic: str, examples: list[Schema]) -> Schema:
+    return {
+        "name": event,
+        "title": event,
+        "summary": f"Key: {_KEY[topic]}",
+        **_RAW,
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-2020-12",
+            "schema": {"$ref": f"./{event}.schema.json"},
+        },
+        "bindings": _key(topic),
+        "examples": examples,
     }
-    unrouted: Schema = {
+
+
+def _unrouted() -> Schema:
+    example: Schema = {
         "id": "1f0a52d6-7c6f-4d0b-9d5a-3f7a3f1f7a10",
         "attemptId": "8f6d2f0e-52a3-4b55-a7c5-6f3f8f2ad111",
         "livemode": True,
@@ -230,17 +240,19 @@ def _messages() -> Schema:
         "event": "transaction.completed",
         "data": {"_id": "60c921a917bda93f5c896bf4"},
     }
-    events[UNROUTED] = {
+    return {
         "name": UNROUTED,
         "title": "Any other event",
         "summary": f"Key: {_KEY[UNROUTED]}",
-        "traits": [{"$ref": "#/components/messageTraits/raw"}],
-        "headers": {"$ref": "#/components/schemas/RawHeaders"},
+        **_RAW,
         "payload": {"$ref": "#/components/schemas/Envelope"},
         "bindings": _key(UNROUTED),
-        "examples": [{"name": "unrouted", "headers": _example_headers(unrouted), "payload": unrouted}],
+        "examples": [{"name": "unrouted", "headers": _example_headers(example), "payload": example}],
     }
-    events[DEAD_LETTER] = {
+
+
+def _dead_letter() -> Schema:
+    return {
         "name": DEAD_LETTER,
         "title": "Dead letter",
         "summary": f"Key: {_KEY[DEAD_LETTER]}",
@@ -251,7 +263,6 @@ def _messages() -> Schema:
         "bindings": _key(DEAD_LETTER),
         "examples": [_dead_letter_example()],
     }
-    return events | {name: message | {"bindings": _key(BALANCES)} for name, message in balance_messages().items()}
 
 
 def _key(topic: str) -> Schema:

@@ -148,8 +148,7 @@ def definition_data(definition: Definition) -> dict[str, Any]:
 
 def certificate_data(certificate: Certificate, shift: Shift) -> dict[str, Any]:
     """Write ``data`` of ``giftcertificate.*``: a snapshot after the change, in the documents' order."""
-    account, offset = certificate.account, shift.location.offset
-    isocode, symbol, rate = certificate.display_currency
+    account, (*_, rate) = certificate.account, certificate.display_currency
     tax = certificate.price * account.tax_rate // 100_000
     total = certificate.price + tax
     data: dict[str, Any] = {
@@ -181,20 +180,22 @@ def certificate_data(certificate: Certificate, shift: Shift) -> dict[str, Any]:
         "agencyId": certificate.agency.agency_id,
         "accountId": account.account_id,
         "deleted": False,
-        "createdAt": bz_date(certificate.created_at, offset),
-        "updatedAt": bz_date(certificate.changed_at, offset),
-        # JSON.stringify writes a float without a fraction as an integer.
-        "displayCurrency": {
-            "buy": 1 if rate == PAR else rate / 100,
-            "sell": 1 if rate == PAR else rate / 100,
-            "isocode": isocode,
-            "symbol": symbol,
-        },
+        **_dates(certificate, shift.location.offset),
+        "displayCurrency": _display_currency(certificate),
     }
-    if certificate.dating is not Dating.FULL:
-        data["updatedAt"] = NULL_DATE
-    if certificate.dating is Dating.NONE:
-        data["createdAt"] = NULL_DATE
-    for field in certificate.omitted:
-        del data[field]
-    return data
+    return {field: value for field, value in data.items() if field not in certificate.omitted}
+
+
+def _dates(certificate: Certificate, offset: int) -> dict[str, Any]:
+    created, changed = bz_date(certificate.created_at, offset), bz_date(certificate.changed_at, offset)
+    return {
+        "createdAt": NULL_DATE if certificate.dating is Dating.NONE else created,
+        "updatedAt": changed if certificate.dating is Dating.FULL else NULL_DATE,
+    }
+
+
+def _display_currency(certificate: Certificate) -> dict[str, Any]:
+    isocode, symbol, rate = certificate.display_currency
+    # JSON.stringify writes a float without a fraction as an integer.
+    factor = 1 if rate == PAR else rate / 100
+    return {"buy": factor, "sell": factor, "isocode": isocode, "symbol": symbol}
