@@ -42,9 +42,9 @@ SMOKE = Sizes(
     probes=5,
     ledger=5_000,
     certificates=1_000,
-    growth_events=4_000,
-    small_backlog=4_000,
-    large_backlog=8_000,
+    growth_events=1_000,
+    small_backlog=1_000,
+    large_backlog=2_000,
 )
 
 # What a Postgres for ten million rows is given, and everything that is measured here with it; as durable as it comes.

@@ -31,7 +31,7 @@ FIGURES = {
         "balances: lag at 10,000/s over 1,000",
     ],
     "tables": ["apply at 5,000 ledger rows ÷ empty"],
-    "backlog": ["memory, backlog 8,000 ÷ 4,000", "two workers ÷ one"],
+    "backlog": ["memory, backlog 2,000 ÷ 1,000", "two workers ÷ one"],
 }
 
 

@@ -1,5 +1,7 @@
 """Shards: no entity is in two of them, its events keep their order, and the results find their way back."""
 
+from itertools import cycle, islice
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +9,14 @@ from consumer.worker import shards
 from consumer.worker.shards import join, split
 from schemas.events import Event
 from tests.builders import bought, event
+
+# Of a large batch only its beginning is drawn: to draw all of it takes a hundred times as long as what is tested.
+few = st.lists(st.integers(0, 20), max_size=10)
+many = st.builds(
+    lambda drawn, count: [*islice(cycle(drawn), count)],
+    st.lists(st.integers(0, 20), min_size=1, max_size=40),
+    st.integers(shards.LARGE, shards.LARGE + 50),
+)
 
 
 def events(ids: list[int]) -> list[Event]:
@@ -28,7 +38,7 @@ def test_a_large_batch_is_cut() -> None:
     assert min(map(len, cut)) > shards.LARGE // shards.SHARDS // 2
 
 
-@given(st.lists(st.integers(0, 20), min_size=shards.LARGE, max_size=shards.LARGE + 50))
+@given(many)
 def test_an_entity_is_in_one_shard_and_its_events_in_order(ids: list[int]) -> None:
     batch = events(ids)
 
@@ -41,7 +51,7 @@ def test_an_entity_is_in_one_shard_and_its_events_in_order(ids: list[int]) -> No
         assert [one.offset for one in shard] == sorted(one.offset for one in shard)
 
 
-@given(st.lists(st.integers(0, 20), max_size=10) | st.lists(st.integers(0, 20), min_size=shards.LARGE, max_size=550))
+@given(few | many)
 def test_each_event_gets_its_own_result(ids: list[int]) -> None:
     batch = events(ids)
 
