@@ -1,5 +1,7 @@
 """Balances: what it costs to note what changed, and how far the topic is behind what is committed.
 
+`make bench ONLY=balances` prints both, each with its goal.
+
 Cost: the same events applied with the note and without it, in turns, in CPU time of Postgres' session and of ours. Lag:
 certificates are changed in the database at a steady rate, as workers' transactions would; a subscriber compares the
 time of each change, as its record says it, with the time at which he reads it.
@@ -9,11 +11,10 @@ import asyncio
 import json
 import os
 import random
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
 from typing import NamedTuple
@@ -51,34 +52,54 @@ def measure(stack: Stack, sizes: Sizes) -> Iterator[Figure]:
     with deployed(stack) as giftledger:
         settings = load(giftledger.environment)
         noted, not_noted = asyncio.run(_cost(settings, sizes))
-        yield Figure(
-            "applying: CPU with the note ÷ without", "µs/event", median(noted), median(not_noted), at_most(1.1)
+        yield _cost_figure(
+            "Postgres' and the worker's CPU", [sum(one) for one in noted], [sum(one) for one in not_noted]
         )
+        yield _cost_figure("Postgres' CPU", [one.postgres for one in noted], [one.postgres for one in not_noted])
+        yield _cost_figure("the worker's CPU", [one.worker for one in noted], [one.worker for one in not_noted])
     for rate, certificates in LOADS:
         with deployed(stack) as giftledger:
             yield _lag(giftledger, rate, min(certificates, sizes.events), sizes)
 
 
-async def _cost(settings: Settings, sizes: Sizes) -> tuple[list[float], list[float]]:
-    """Give the CPU time of an event, in µs: Postgres' and ours; with the note, and without it."""
+class Cost(NamedTuple):
+    """CPU time of an event, in µs: of Postgres' session that writes it, and of the worker, without decoding."""
+
+    postgres: float
+    worker: float
+
+
+def _cost_figure(whose: str, noted: list[float], not_noted: list[float]) -> Figure:
+    rounds = f"rounds: {_numbers(noted)} against {_numbers(not_noted)}"
+    name = f"applying: {whose} with the note ÷ without"
+    return Figure(name, "µs/event", median(noted), median(not_noted), at_most(1.1), rounds)
+
+
+def _numbers(costs: list[float]) -> str:
+    return ", ".join(f"{cost:.1f}" for cost in costs)
+
+
+async def _cost(settings: Settings, sizes: Sizes) -> tuple[list[Cost], list[Cost]]:
+    """Give the cost of an event with the note, and without it; who comes first changes from round to round."""
     events = [decode(baselines.as_record(one)) for one in Workload(min(sizes.events, 60_000), 20_000)]
-    noted, not_noted = [], []
+    noted: list[Cost] = []
+    not_noted: list[Cost] = []
     async with pool(settings, size=1) as connections:
-        for _ in range(sizes.rounds):
-            noted.append(await _applied(connections, events))
-            with patch("consumer.books.booking.publish_later", _nothing):
-                not_noted.append(await _applied(connections, events))
-            sys.stderr.write(f"with the note {noted[-1]:.1f} µs, without {not_noted[-1]:.1f} µs\n")
+        for number in range(sizes.rounds):
+            for is_noted in (True, False) if number % 2 == 0 else (False, True):
+                with nullcontext() if is_noted else patch("consumer.books.booking.publish_later", _nothing):
+                    (noted if is_noted else not_noted).append(await _applied(connections, events))
     return noted, not_noted
 
 
-async def _applied(connections: Pool, events: list[Event]) -> float:
+async def _applied(connections: Pool, events: list[Event]) -> Cost:
     await baselines.empty(connections)
     async with connections.acquire() as connection:
-        before = _cpu(connection.get_server_pid()) + time.process_time()
+        postgres, worker = _cpu(connection.get_server_pid()), time.process_time()
         for start in range(0, len(events), BATCH):
             await apply(connection, events[start : start + BATCH])
-        return (_cpu(connection.get_server_pid()) + time.process_time() - before) / len(events) * 1e6
+        spent = _cpu(connection.get_server_pid()) - postgres, time.process_time() - worker
+        return Cost(*(seconds / len(events) * 1e6 for seconds in spent))
 
 
 async def _nothing(*_: object) -> None:
@@ -100,15 +121,15 @@ class Lags(NamedTuple):
 
 def _lag(giftledger: Giftledger, rate: int, certificates: int, sizes: Sizes) -> Figure:
     settings = load(giftledger.environment)
-    asyncio.run(_fill(settings, certificates))
+    unpublished = asyncio.run(_fill_and_change(settings, rate, certificates, sizes.seconds * 2))
     with _published(giftledger) as pid:
         before = _cpu(pid)
         lags = asyncio.run(_change_and_read(settings, rate, certificates, sizes.seconds * 2))
         cpu = (_cpu(pid) - before) / (sizes.seconds * 2)
     late = quantiles(lags.seconds, n=100)[98]
     remark = (
-        f"99th of 100; at most {max(lags.seconds):.2f} s; {len(lags.seconds):,} records of {lags.changes:,} changes; "
-        f"the publisher took {cpu:.0%} of a core"
+        f"99th of 100; at most {max(lags.seconds):.2f} s; {len(lags.seconds):,} records of {lags.changes:,} changes "
+        f"({unpublished:,} with publishing off); the publisher took {cpu:.0%} of a core"
     )
     return Figure(f"balances: lag at {rate:,}/s over {certificates:,}", "s", late, LAG_SECONDS, at_most(1), remark)
 
@@ -125,10 +146,13 @@ def _published(giftledger: Giftledger) -> Iterator[int]:
     service.process.terminate()
 
 
-async def _fill(settings: Settings, certificates: int) -> None:
-    async with pool(settings) as connections, connections.acquire() as connection:
-        await connection.execute(FILL)
-        await connection.execute("SELECT pg_temp.fill($1)", certificates)
+async def _fill_and_change(settings: Settings, rate: int, certificates: int, seconds: float) -> int:
+    """Make the certificates, and change them while nobody publishes; give how many changes there was time for."""
+    async with pool(settings) as connections:
+        async with connections.acquire() as connection:
+            await connection.execute(FILL)
+            await connection.execute("SELECT pg_temp.fill($1)", certificates)
+        return await _change(connections, rate, certificates, seconds)
 
 
 async def _change_and_read(settings: Settings, rate: int, certificates: int, seconds: float) -> Lags:
@@ -136,7 +160,7 @@ async def _change_and_read(settings: Settings, rate: int, certificates: int, sec
     topic = settings.topic("balances")
     isolation = "read_committed" if settings.kafka_enable_idempotence else "read_uncommitted"
     async with AIOKafkaConsumer(topic, **reader_options(settings), isolation_level=isolation) as consumer:
-        reading = asyncio.create_task(_read(consumer, lags))
+        reading = asyncio.create_task(_read(consumer, lags, since=datetime.now(UTC)))
         async with pool(settings) as connections:
             changes = await _change(connections, rate, certificates, seconds)
         await asyncio.sleep(LAG_SECONDS)  # for what is on its way
@@ -162,8 +186,10 @@ async def _change(connections: Pool, rate: int, certificates: int, seconds: floa
     return changes
 
 
-async def _read(consumer: AIOKafkaConsumer, lags: list[float]) -> None:
+async def _read(consumer: AIOKafkaConsumer, lags: list[float], since: datetime) -> None:
+    """Note the lag of each change since then; what was published before is in the topic, too."""
     async for record in consumer:
         changed_at = datetime.fromisoformat(dict(record.headers)["ce_time"].decode())
         json.loads(record.value)
-        lags.append(time.time() - changed_at.timestamp())
+        if changed_at >= since:
+            lags.append(time.time() - changed_at.timestamp())

@@ -26,7 +26,9 @@ FIGURES = {
     ],
     "latency": ["latency p50 ÷ floor", "latency p99 ÷ p50"],
     "balances": [
-        "applying: CPU with the note ÷ without",
+        "applying: Postgres' and the worker's CPU with the note ÷ without",
+        "applying: Postgres' CPU with the note ÷ without",
+        "applying: the worker's CPU with the note ÷ without",
         "balances: lag at 2,000/s over 4,000",
         "balances: lag at 10,000/s over 1,000",
     ],
