@@ -90,7 +90,7 @@ _AS_SENT = len("2026-01-01T00:00:00.000Z")
 
 
 def _instant(text: str) -> datetime | None:
-    if len(text) == _AS_SENT and text[-1] == "Z":
+    if len(text) == _AS_SENT and text[10] == "T" and text[-1] == "Z":
         return instant_from_text(text)
     text = text.strip()
     if text in _NO_DATE:
