@@ -11,8 +11,11 @@ TESTS ?= tests
 JOBS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10
 
+# Tests start hundreds of processes: none of them should compile our modules anew, whatever the shell's habits are.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test verify format soak chaos bench bench-peers licences lock schema rules dictionary clean
+.PHONY: help setup demo up test check verify format soak chaos bench bench-peers licences lock schema rules dictionary clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,11 +58,12 @@ up: $(READY) ## Start the same, with its traffic (COUNT=0: empty), and stay unti
 test: $(READY) ## Run the tests on a real broker and a real Postgres, which they start
 	@$(PYTEST) $(TESTS)
 
-verify: $(READY) ## What CI runs: format, lint, types, tests
+check: $(READY) ## Look at format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(PYTEST) $(TESTS)
+
+verify: check test ## What CI runs: format, lint, types, tests
 
 soak: $(READY) ## Property tests until Ctrl-C
 	@$(BIN)/python -m tests.soak

@@ -120,7 +120,7 @@ async def closed(
     """Prepare, cut and sign a month."""
     for step in (
         await prepare(connection, settings, period, by="Ann", rules=accept, because=["a test"] if accept else []),
-        await cut(connection, settings, period, by="Ann", wait_seconds=5),
+        await cut(connection, settings, period, by="Ann", wait_seconds=60),
     ):
         assert step.is_clear, step
     await sign(connection, period, key, by="Bob")

@@ -19,10 +19,11 @@ from consumer.postgres.migrate import migrate
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port
 
-# How long an example takes is the machine's affair, not a property of what is tested.
-hypothesis.settings.register_profile(
-    "giftledger", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
+# How long an example takes is the machine's affair, not a property of what is tested. Examples are the same in every
+# run: a change passes by what it is, and not by luck. Profile `searching` and `make soak` look for others.
+searching = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("searching", searching)
+hypothesis.settings.register_profile("giftledger", searching, derandomize=True)
 hypothesis.settings.load_profile("giftledger")
 
 SAID = pytest.StashKey[list[str]]()

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import pytest
 import yaml
 
 from deploy.local.stack import Stack
-from deploy.local.waiting import free_port, responds
+from deploy.local.waiting import free_port, responds, wait_for
 from tests.services import read
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -57,12 +56,9 @@ class Prometheus(NamedTuple):
         """Give the sum of an expression's samples; 0 where there is none."""
         return sum(float(sample["value"][1]) for sample in self.query(expression))
 
-    def wait_for(self, expression: str, seconds: float = 60) -> None:
+    def wait_for(self, expression: str) -> None:
         """Wait until an expression has samples."""
-        deadline = time.monotonic() + seconds
-        while not self.query(expression):
-            assert time.monotonic() < deadline, f"still no samples after {seconds:g} s: {expression}"
-            time.sleep(0.2)
+        wait_for(lambda: self.query(expression), f"samples of {expression}")
 
 
 @contextmanager

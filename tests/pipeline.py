@@ -14,7 +14,7 @@ from consumer.kafka.record import Record
 from consumer.kafka.scan import scanning
 from consumer.kafka.topics import create_topics
 from consumer.worker.worker import run_worker
-from deploy.local.waiting import PATIENT_SECONDS, pause_after
+from deploy.local.waiting import PATIENT_SECONDS, pause
 from schemas.registry import DEAD_LETTER, Malformed, route
 from tests.builders import encode
 
@@ -61,14 +61,14 @@ async def working(settings: Settings) -> AsyncIterator["asyncio.Task[None]"]:
 
 async def until(condition: Callable[[], Awaitable[T]], what: str, seconds: float = PATIENT_SECONDS) -> T:
     """Give the first true answer of ``condition``. Raises TimeoutError, naming what was missing."""
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
     while True:
         asked = time.monotonic()
         if answer := await condition():
             return answer
-        if (now := time.monotonic()) > deadline:
+        if (now := time.monotonic()) - started >= seconds:
             raise TimeoutError(f"still missing after {seconds:g} s: {what}")
-        await asyncio.sleep(pause_after(now - asked))
+        await asyncio.sleep(pause(asking=now - asked, waited=now - started))
 
 
 async def dead_letters(settings: Settings) -> Sequence[Record]:

@@ -44,7 +44,7 @@ class Liability(NamedTuple):
 async def compare(database: asyncpg.Connection, truth: Truth) -> list[Comparison]:
     """Compare every balance, currency, history and definition. Live ones are read where finance reads them."""
     return [
-        compare_values("balances", await _balances(database), _true_balances(truth)),
+        compare_values("balances", await _balances(database), true_balances(truth)),
         compare_values("face values", await _face_values(database), _true_face_values(truth)),
         compare_currencies(await _currencies(database), truth),
         _compare_liabilities(await liabilities(database, truth)),
@@ -153,7 +153,8 @@ def _by_key(rows: Iterable[asyncpg.Record]) -> dict[Key, T]:
     return {(entity, livemode): value for entity, livemode, value in rows}
 
 
-def _true_balances(truth: Truth) -> dict[Key, int]:
+def true_balances(truth: Truth) -> dict[Key, int]:
+    """Give every balance that the simulator knows, in 1/100000."""
     return {key: certificate.balance for key, certificate in truth.certificates.items()}
 
 

@@ -1,8 +1,8 @@
 """`python -m deploy.local.demo`: a signed webhook becomes a balance in a report, on this machine, right now.
 
-Starts everything, plays the sender, waits until all of it is applied, shows the reports, and compares every
-balance with what the simulator knows. Exit 0 only if all agree, 130 after Ctrl-C. With `--stay` it says how to use
-what is running, and waits for Ctrl-C, which is the way to end it: exit 0.
+Starts everything, plays the sender, waits until all of it is applied, shows the reports, and compares every balance, in
+the reports and in the topics of balances, with what the simulator knows. Exit 0 only if all agree, 130 after Ctrl-C.
+With `--stay` it says how to use what is running, and waits for Ctrl-C, which is the way to end it: exit 0.
 """
 
 import argparse
@@ -29,11 +29,11 @@ from deploy.local.processes import StackError
 from deploy.local.reports import print_metrics, print_reports, scrape, terminal, total
 from deploy.local.services import Giftledger, Service, giftledger
 from deploy.local.stack import Stack
+from deploy.local.subscribing import subscribe
 from deploy.local.usage import usage
 from deploy.local.verdict import verdict
 from deploy.local.waiting import free_port
 
-APPLIED_SECONDS = 60
 # So many webhooks are lost on the way, on purpose.
 LOST = 3
 
@@ -44,6 +44,7 @@ class Running(NamedTuple):
     commands: Giftledger
     ingress: Service
     worker: Service
+    publisher: Service
     url: str
 
 
@@ -76,7 +77,9 @@ def demo(console: Console, count: int, seed: int) -> bool:
             )
         comparisons, outstanding = asyncio.run(report(console, system, truth))
         comparisons += found
-        with step(console, "Stopped ingress and worker"):
+        with step(console, "Read every balance from the topics that giftledger balances keeps"):
+            comparisons.append(subscribe(system.commands, system.publisher, truth))
+        with step(console, "Stopped ingress, worker and balances"):
             system.commands.stop()
         comparisons += close_the_month(console, system.commands, closable(), truth, step)
     agrees = verdict(console, summary, truth, comparisons, outstanding)
@@ -112,13 +115,13 @@ def running(console: Console) -> Iterator[Running]:
             commands.run("migrate")
         with step(console, "giftledger topics"):
             commands.run("topics")
-        with step(console, "giftledger ingress and giftledger worker are ready"):
+        with step(console, "giftledger ingress, worker and balances are ready"):
             port = free_port()
             ingress = commands.start("ingress", INGRESS_PORT=str(port))
-            worker = commands.start("worker")
-            ingress.wait_until_ready()
-            worker.wait_until_ready()
-        yield Running(commands, ingress, worker, f"http://127.0.0.1:{port}")
+            worker, publisher = commands.start("worker"), commands.start("balances")
+            for service in (ingress, worker, publisher):
+                service.wait_until_ready()
+        yield Running(commands, ingress, worker, publisher, f"http://127.0.0.1:{port}")
 
 
 def play_sender(console: Console, system: Running, count: int, seed: int, *, lost: int = 0) -> tuple[Summary, Truth]:
@@ -168,7 +171,7 @@ def wait_until_applied(console: Console, system: Running, truth: Truth, *, missi
         return ledger >= attempts and dead >= truth.dead_lettered and done >= processed
 
     try:
-        system.worker.process.wait_until(applied, "all applied or dead-lettered", APPLIED_SECONDS)
+        system.worker.process.wait_until(applied, "all applied or dead-lettered")
     except TimeoutError as error:
         console.print(f"{progress}\n{error}", markup=False, style="red")
         raise

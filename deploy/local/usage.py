@@ -56,6 +56,7 @@ Post it once more, and nothing changes. Then try:
 
 sql "SELECT rule, count(*) FROM reporting.data_quality_exceptions GROUP BY rule"
 giftledger dead-letters list
+giftledger balances verify
 giftledger check
 
 Webhooks  {url}/webhooks

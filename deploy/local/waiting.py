@@ -27,22 +27,23 @@ def wait_for(condition: Callable[[], T], what: str, seconds: float = PATIENT_SEC
 
     Raises TimeoutError, naming `what` was missing, after `seconds`. What `condition` raises passes through.
     """
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
     while True:
         asked = time.monotonic()
         if answer := condition():
             return answer
-        if (now := time.monotonic()) >= deadline:
+        if (now := time.monotonic()) - started >= seconds:
             raise TimeoutError(f"still missing after {seconds:g} s: {what}")
-        time.sleep(pause_after(now - asked))
+        time.sleep(pause(asking=now - asked, waited=now - started))
 
 
-def pause_after(seconds: float) -> float:
-    """Return how long to wait before asking again, in seconds, after a question that took ``seconds``.
+def pause(*, asking: float, waited: float) -> float:
+    """Return how long to wait before asking again, in seconds, by what the last question and the whole wait took.
 
-    What is waited for may need the processor that the questions take, so they take at most half of it.
+    What is waited for may need the processor that the questions take. So they take at most half of it, and whoever
+    has waited for long asks less often: a tenth of the wait more is not noticed.
     """
-    return min(max(_SHORTEST_PAUSE, seconds), _LONGEST_PAUSE)
+    return min(max(_SHORTEST_PAUSE, asking, waited / 10), _LONGEST_PAUSE)
 
 
 def free_port() -> int:

@@ -85,11 +85,15 @@ def test_the_demo_fits_a_terminal_and_ends_with_its_verdict_and_a_next_step(make
     )
     assert len(re.findall(r"^[0-9a-f]{24} +signed +Ann +Bob +\d+ *$", terminal.text, re.MULTILINE)) == ACCOUNTS
     assert re.search(r"^signed balances +([\d,]+) +\1 +✓ *$", terminal.text, re.MULTILINE)
+    # A subscriber who never asks the database knows every balance to the unit.
+    assert re.search(r"^balances by their topics alone +([\d,]+) +\1 +✓ *$", terminal.text, re.MULTILINE)
     # Whole identifiers, of certificates, definitions and accounts.
     assert len(re.findall(r"^[0-9a-f]{24}\b", terminal.text, re.MULTILINE)) > 10
 
 
-@pytest.mark.parametrize("moment", ["local stack:", "✓ giftledger migrate", "✓ giftledger ingress", "Posting webhooks"])
+@pytest.mark.parametrize(
+    "moment", ["local stack:", "✓ giftledger migrate", "✓ giftledger ingress, worker and balances", "Posting webhooks"]
+)
 def test_the_demo_leaves_nothing_after_control_c(make: Make, files: Path, moment: str) -> None:
     with make("demo") as terminal:
         terminal.wait_for(moment)
@@ -110,7 +114,7 @@ def test_the_lines_of_make_up_work_when_pasted_and_control_c_leaves_nothing(
         terminal.wait_for("Ctrl-C stops everything")
         lines = terminal.text.splitlines()
         first = next(number for number, line in enumerate(lines) if line.startswith(". "))
-        pasted = "\n".join([*lines[first : first + 3], "giftledger check"])
+        pasted = "\n".join([*lines[first : first + 3], "giftledger balances verify", "giftledger check"])
         done = subprocess.run(  # noqa: S603 - what was printed
             [program], input=pasted, capture_output=True, text=True, env=environment, cwd="/", timeout=120, check=False
         )
@@ -120,5 +124,6 @@ def test_the_lines_of_make_up_work_when_pasted_and_control_c_leaves_nothing(
     assert "200 OK" in shown
     assert '"attempt-by-hand"' in shown
     assert re.search(r"52a377ec430c7d4e220001fc \| CAD +\| +15\.00000$", shown, re.MULTILINE), shown + done.stderr
+    assert re.search(r"^\d+ certificates, \d+ records, \d+ still to be published\.$", shown, re.MULTILINE), shown
     assert re.search(r"^ok +schema: ", shown, re.MULTILINE), shown + done.stderr
     assert "Traceback" not in terminal.text + shown + done.stderr

@@ -31,10 +31,10 @@ from tests.services import (
     wait_for,
 )
 
-# The bounds that README.md states, and what a busy machine may add.
-IDLE_SECONDS = 5
+# What README.md states, and what a busy machine may add.
+IDLE_SECONDS = 15
 BUSY_SECONDS = 25
-HELD_UP = timedelta(seconds=15)
+HELD_UP = timedelta(seconds=30)
 
 
 @pytest.fixture(scope="module")

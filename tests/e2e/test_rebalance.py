@@ -37,7 +37,8 @@ class Flow:
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         def post_and_look() -> object:
-            self._post_next()
+            for _ in range(5):
+                self._post_next()
             return condition()
 
         wait_for(post_and_look, what)

@@ -74,7 +74,7 @@ def posting(traffic: Traffic) -> Iterator[None]:
     ended = threading.Event()
 
     def post() -> None:
-        while not ended.is_set():
+        while not ended.wait(0.01):
             traffic.post()
 
     thread = threading.Thread(target=post)

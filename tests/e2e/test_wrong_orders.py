@@ -39,7 +39,7 @@ class Deployment:
 
     def migrate(self, **settings: str) -> None:
         migration = self.giftledger.start("migrate", **settings).process
-        assert migration.wait(60) == 0, migration.tail()
+        assert migration.wait() == 0, migration.tail()
 
     def topics(self) -> set[str]:
         return set(asyncio.run(_topics(self.giftledger.environment)))

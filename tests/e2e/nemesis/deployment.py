@@ -77,8 +77,8 @@ class Deployment:
     def programs(self) -> list[Program]:
         return [*self.ingresses, *self.workers, *self.publishers]
 
-    def wait_until_ready(self, seconds: float = 60) -> None:
-        wait_for(lambda: all(program.ready for program in self.programs if program.wanted), "all to be ready", seconds)
+    def wait_until_ready(self) -> None:
+        wait_for(lambda: all(program.ready for program in self.programs if program.wanted), "all to be ready")
 
     def start_sending(self) -> "asyncio.Future[None]":
         return asyncio.wrap_future(

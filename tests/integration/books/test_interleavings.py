@@ -14,6 +14,7 @@ from consumer.operate.verify import verify
 from consumer.postgres.database import Connection, Pool, statement
 from consumer.worker.apply import look_up, write
 from consumer.worker.fold import fold
+from deploy.local.waiting import PATIENT_SECONDS
 from schemas.events import Event
 from tests.applying import applied, race, standing
 from tests.builders import CERTIFICATE_ID, DEFINITION_ID, bought, definition, event, paid_with
@@ -104,7 +105,7 @@ async def test_a_definition_that_arrives_while_a_certificate_of_it_is_booked(
         await applied(connections, event(definition(currencyCode="EUR")))
         again = asyncio.create_task(run_tasks(connections))
         await until(lambda: _waits(again), "the task to wait for whoever books by the old state")
-    assert await asyncio.wait_for(again, 20) == 1
+    assert await asyncio.wait_for(again, PATIENT_SECONDS) == 1
 
     assert await _currencies(connections) == {"EUR"}
     assert await agree(settings)
@@ -121,7 +122,7 @@ async def test_a_setting_that_changes_while_a_certificate_is_booked(settings: Se
         await connections.execute(statement("settings/time_zone"), "Pacific/Auckland")
         again = asyncio.create_task(run_tasks(connections))
         await until(lambda: _waits(again), "the tasks to wait for whoever books by the old settings")
-    assert await asyncio.wait_for(again, 20) == 2
+    assert await asyncio.wait_for(again, PATIENT_SECONDS) == 2
 
     assert await _currencies(connections) == {"CAD"}
     assert await connections.fetchval("SELECT posting_day::text FROM certificate") == "2026-06-02"
@@ -133,7 +134,7 @@ async def test_who_waits_for_a_lock_reads_what_stands_after_the_wait(settings: S
     async with half_way(connections, event(paid_with(3_500_000, updated=60))):
         again = asyncio.create_task(_rebook(connections))
         await until(lambda: _is_locked(connections), "the rebooking to wait for the row")
-    assert await asyncio.wait_for(again, 20) == 0
+    assert await asyncio.wait_for(again, PATIENT_SECONDS) == 0
 
     assert await standing(connections) == ALL_BALANCES
     assert await agree(settings)

@@ -155,7 +155,7 @@ async def test_a_warning_is_passed_only_with_a_reason_which_is_signed(
     with pytest.raises(Fatal, match="--because"):
         await prepare(connection, settings, PERIOD, by="Ann", rules=["balance_negative"], because=[" "])
     with pytest.raises(Fatal, match="is not prepared"):
-        await cut(connection, settings, PERIOD, by="Ann", wait_seconds=5)
+        await cut(connection, settings, PERIOD, by="Ann", wait_seconds=60)
     await closed(connection, settings, PERIOD, key, accept=["balance_negative"])
 
     close, _ = await store.close_of(connection, PERIOD)
@@ -182,7 +182,7 @@ async def test_two_cuts_at_once_close_it_once(books: Applied, connection: Connec
 
     async def one() -> bool:
         async with store.session(settings) as own:
-            return (await cut(own, settings, PERIOD, by="Ann", wait_seconds=5)).is_clear
+            return (await cut(own, settings, PERIOD, by="Ann", wait_seconds=60)).is_clear
 
     assert sorted(await asyncio.gather(one(), one(), one())) == [False, False, True]
     assert await connection.fetchval("SELECT count(*) FROM giftcert.close") == 1
@@ -200,7 +200,7 @@ async def test_a_worker_that_books_for_long_is_not_waited_for_and_nothing_is_clo
             await cut(connection, settings, PERIOD, by="Ann", wait_seconds=0.2)
 
     assert await connection.fetchval("SELECT count(*) FROM giftcert.close") == 0
-    assert (await cut(connection, settings, PERIOD, by="Ann", wait_seconds=5)).is_clear
+    assert (await cut(connection, settings, PERIOD, by="Ann", wait_seconds=60)).is_clear
 
 
 async def test_what_a_worker_was_booking_is_in_the_close_or_in_the_next_month(
@@ -214,7 +214,7 @@ async def test_what_a_worker_was_booking_is_in_the_close_or_in_the_next_month(
         await transaction.start()
         await worker.execute(statement("books/enter"))
         await worker.execute(A_LINE, JUNE)
-        cutting = asyncio.create_task(cut(connection, settings, PERIOD, by="Ann", wait_seconds=30))
+        cutting = asyncio.create_task(cut(connection, settings, PERIOD, by="Ann", wait_seconds=60))
         await somebody_waits(connections)
         await transaction.commit()
         assert (await cutting).is_clear
@@ -228,7 +228,7 @@ async def test_whoever_prepared_does_not_sign(
 ) -> None:
     await sold(books)
     await prepare(connection, settings, PERIOD, by="Ann")
-    await cut(connection, settings, PERIOD, by="Ann", wait_seconds=5)
+    await cut(connection, settings, PERIOD, by="Ann", wait_seconds=60)
 
     with pytest.raises(Fatal, match="somebody else must sign it"):
         await sign(connection, PERIOD, key, by=" ann ")

@@ -52,7 +52,7 @@ async def test_a_kill_leaves_nothing_half_done(  # noqa: PLR0917
     assert (await prepare(connection, settings, PERIOD, by="Ann")).is_clear
     with_key = ("--key", str(key)) if step == "sign" else ()
     if step == "sign":
-        await cut(connection, settings, PERIOD, by="Ann", wait_seconds=5)
+        await cut(connection, settings, PERIOD, by="Ann", wait_seconds=60)
 
     async with connections.acquire() as other, other.transaction():
         await other.execute(f"LOCK TABLE giftcert.{waits_for} IN EXCLUSIVE MODE")
@@ -75,6 +75,6 @@ async def test_a_kill_leaves_nothing_half_done(  # noqa: PLR0917
 
     assert tuple(await connections.fetchrow(STATE) or ()) == left
     if step == "cut":
-        assert (await cut(connection, settings, PERIOD, by="Ann", wait_seconds=5)).is_clear
+        assert (await cut(connection, settings, PERIOD, by="Ann", wait_seconds=60)).is_clear
     await sign(connection, PERIOD, key, by="Bob")
     assert await findings(connection, PERIOD, key.with_name("keys.pem")) == []

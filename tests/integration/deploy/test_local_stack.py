@@ -21,7 +21,7 @@ from deploy.local.java import kafka_class_path
 from deploy.local.kafka import ExternalBroker, answers
 from deploy.local.processes import Process, StackError, alive
 from deploy.local.stack import Stack
-from deploy.local.waiting import accepts, free_port, wait_for
+from deploy.local.waiting import PATIENT_SECONDS, accepts, free_port, wait_for
 
 _OWN_BROKERS = ["embedded", "apache"]
 _DEBIAN_POSTGRES = Path("/usr/lib/postgresql/15/bin")
@@ -340,7 +340,7 @@ class Owner:
     def end(self, with_signal: signal.Signals | None) -> int:
         if with_signal:
             self._child.send_signal(with_signal)
-        self._child.communicate(timeout=20)
+        self._child.communicate(timeout=PATIENT_SECONDS)
         return self._child.returncode
 
 

@@ -694,7 +694,7 @@ def test_sigterm_waits_no_longer_for_a_client_than_it_may(deployed: Deployment) 
         answer = posting.answer()
 
         assert (answer.status, answer.problem["reason"]) == (503, "draining")
-        assert ingress.process.wait(10) == 0
+        assert ingress.process.wait() == 0
     assert "Traceback" not in ingress.process.log.read_text()
 
 

@@ -134,7 +134,7 @@ async def test_a_worker_that_ends_names_topic_partition_and_offsets(
     await publish(settings, bought(_id="a"))
 
     with capture_logs() as logs, pytest.raises(asyncpg.PostgresSyntaxError):
-        async with asyncio.timeout(60), working(settings) as worker:
+        async with asyncio.timeout(PATIENT_SECONDS), working(settings) as worker:
             await worker
 
     (told,) = [line for line in logs if line["event"] == "worker ends"]

@@ -13,6 +13,7 @@ from consumer.common.settings import Settings
 from consumer.postgres.database import SCHEMA, Pool, pool
 from consumer.worker import row_locks
 from consumer.worker.row_locks import RowLocks
+from deploy.local.waiting import PATIENT_SECONDS
 from tests.builders import bought, definition, paid_with
 from tests.pipeline import dead_letters, publish, until, working
 from tests.records import committed
@@ -148,7 +149,7 @@ async def test_where_no_connection_is_left_to_look_with_the_lock_is_waited_for(
             update = connection.execute("UPDATE certificate SET balance = balance")
             updating = asyncio.create_task(RowLocks(only).unless_locked(connection, update))
             await until(lambda: connections.fetchval(WAITS, connection.get_server_pid()), "a session that waits")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_SECONDS):
             assert await updating == "UPDATE 1"
 
 

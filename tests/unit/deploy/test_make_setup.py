@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.waiting import PATIENT_SECONDS
+
 ROOT = Path(__file__).parents[3]
 
 # As another Python answers: `-c` runs, but as its version; everything else fails, and leaves what a failure leaves.
@@ -42,7 +44,7 @@ def setup(clone: Path, python: str, version: str = "3.10.12") -> subprocess.Comp
         env={**os.environ, "VERSION": version, "MAKEFLAGS": ""},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENT_SECONDS,
         check=False,
     )
 
