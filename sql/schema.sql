@@ -95,6 +95,41 @@ ALTER FUNCTION giftcert.raise_balance_version(at_least bigint) OWNER TO giftledg
 
 COMMENT ON FUNCTION giftcert.raise_balance_version(at_least bigint) IS 'Has later versions be above a number: of a database that was restored to a time before what is in the topics.';
 
+CREATE FUNCTION giftcert.refuse_lines_of_closed_months() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    refused record;
+BEGIN
+    -- An older snapshot would not see what is closed by now.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'Lines are booked in transactions that read what is committed, not in % ones',
+            current_setting('transaction_isolation') USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    -- The closing lock: a cut waits for us, or we for it. Its key is that of books/enter.
+    PERFORM pg_advisory_xact_lock_shared(7305718091);
+    IF EXISTS (SELECT FROM giftcert.closed_period WHERE month >= (SELECT min(period) FROM booked WHERE livemode)) THEN
+        SELECT booked.account_id, booked.period, booked.certificate_id INTO refused
+        FROM booked
+        JOIN giftcert.closed_period AS closed ON closed.account_id IS NOT DISTINCT FROM booked.account_id
+        WHERE booked.livemode AND booked.period <= closed.month
+        LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'A line of certificate % cannot be booked into %: that month of account % is closed',
+                refused.certificate_id, to_char(refused.period, 'YYYY-MM'), coalesce(refused.account_id, '(none)')
+                -- No row's own fault: a worker that books so must not make a dead letter of it.
+                USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION giftcert.refuse_lines_of_closed_months() OWNER TO giftledger_owner;
+
+COMMENT ON FUNCTION giftcert.refuse_lines_of_closed_months() IS 'Refuses lines whose period is closed for their account: a closed month stays as it was cut.';
+
 CREATE FUNCTION giftcert.refuse_lower_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -104,6 +139,29 @@ BEGIN
 END $$;
 
 ALTER FUNCTION giftcert.refuse_lower_version() OWNER TO giftledger_owner;
+
+CREATE FUNCTION giftcert.refuse_months_out_of_turn() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.month < date '2000-01-01' OR NEW.month > date '2999-12-01'
+        OR NEW.month + interval '1 month 12 hours' > clock_timestamp() AT TIME ZONE 'UTC'
+    THEN
+        RAISE EXCEPTION '% cannot be closed: it is not over in every time zone, or no month of ours',
+            to_char(NEW.month, 'YYYY-MM') USING ERRCODE = 'check_violation';
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.month <> OLD.month + interval '1 month' THEN
+        RAISE EXCEPTION '% cannot be closed: after % comes the next month',
+            to_char(NEW.month, 'YYYY-MM'), to_char(OLD.month, 'YYYY-MM') USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION giftcert.refuse_months_out_of_turn() OWNER TO giftledger_owner;
+
+COMMENT ON FUNCTION giftcert.refuse_months_out_of_turn() IS 'Refuses to close a month that is not over in every time zone, and any but the next one.';
 
 CREATE FUNCTION giftcert.why_not_askable(customer_number text, status text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -963,7 +1021,7 @@ ALTER TABLE ONLY giftcert.close_rollforward
     ADD CONSTRAINT close_rollforward_close_id_currency_issuing_station_id_key UNIQUE NULLS NOT DISTINCT (close_id, currency, issuing_station_id);
 
 ALTER TABLE ONLY giftcert.close_signature
-    ADD CONSTRAINT close_signature_pkey PRIMARY KEY (close_id, public_key);
+    ADD CONSTRAINT close_signature_pkey PRIMARY KEY (close_id, public_key, signature);
 
 ALTER TABLE ONLY giftcert.closed_period
     ADD CONSTRAINT closed_period_account_id_key UNIQUE NULLS NOT DISTINCT (account_id);
@@ -1029,6 +1087,10 @@ CREATE INDEX redemption_total_posting_month ON giftcert.redemption_total USING b
 
 CREATE INDEX settled_settled_at ON giftcert.settled USING brin (settled_at) WITH (autosummarize='on');
 
+CREATE TRIGGER refuse_lines_of_closed_months AFTER INSERT ON giftcert.journal REFERENCING NEW TABLE AS booked FOR EACH STATEMENT EXECUTE FUNCTION giftcert.refuse_lines_of_closed_months();
+
+CREATE TRIGGER refuse_months_out_of_turn BEFORE INSERT OR UPDATE ON giftcert.closed_period FOR EACH ROW EXECUTE FUNCTION giftcert.refuse_months_out_of_turn();
+
 CREATE TRIGGER version_only_rises AFTER UPDATE ON giftcert.balance_outbox FOR EACH ROW WHEN ((new.version <= old.version)) EXECUTE FUNCTION giftcert.refuse_lower_version();
 
 ALTER TABLE ONLY giftcert.close_certificate
@@ -1090,13 +1152,42 @@ GRANT SELECT ON TABLE giftcert.certificate_history TO giftledger_closer;
 
 GRANT UPDATE(received_at) ON TABLE giftcert.certificate_history TO giftledger_writer;
 
-GRANT SELECT,INSERT ON TABLE giftcert.close TO giftledger_closer;
+GRANT SELECT ON TABLE giftcert.close TO giftledger_closer;
+GRANT SELECT ON TABLE giftcert.close TO giftledger_writer;
+
+GRANT INSERT(prepared) ON TABLE giftcert.close TO giftledger_closer;
+
+GRANT INSERT(cut_at) ON TABLE giftcert.close TO giftledger_closer;
+
+GRANT INSERT(last_line) ON TABLE giftcert.close TO giftledger_closer;
+
+GRANT INSERT(last_settled) ON TABLE giftcert.close TO giftledger_closer;
+
+GRANT INSERT(month) ON TABLE giftcert.close TO giftledger_closer;
+
+GRANT INSERT(account_id) ON TABLE giftcert.close TO giftledger_closer;
+
+GRANT INSERT(cut_by) ON TABLE giftcert.close TO giftledger_closer;
+
+GRANT INSERT(time_zone) ON TABLE giftcert.close TO giftledger_closer;
+
+GRANT INSERT(account_currencies) ON TABLE giftcert.close TO giftledger_closer;
 
 GRANT SELECT,INSERT ON TABLE giftcert.close_certificate TO giftledger_closer;
 
 GRANT SELECT,INSERT ON TABLE giftcert.close_manifest TO giftledger_closer;
 
-GRANT SELECT,INSERT ON TABLE giftcert.close_prepared TO giftledger_closer;
+GRANT SELECT ON TABLE giftcert.close_prepared TO giftledger_closer;
+
+GRANT INSERT(month) ON TABLE giftcert.close_prepared TO giftledger_closer;
+
+GRANT INSERT(account_id) ON TABLE giftcert.close_prepared TO giftledger_closer;
+
+GRANT INSERT(prepared_by) ON TABLE giftcert.close_prepared TO giftledger_closer;
+
+GRANT INSERT(warnings) ON TABLE giftcert.close_prepared TO giftledger_closer;
+
+GRANT INSERT(coverage) ON TABLE giftcert.close_prepared TO giftledger_closer;
 
 GRANT SELECT,INSERT ON TABLE giftcert.close_records TO giftledger_closer;
 
@@ -1115,11 +1206,71 @@ GRANT SELECT ON TABLE giftcert.definition TO giftledger_closer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.exception TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.exception TO giftledger_closer;
 
-GRANT SELECT,INSERT ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.exception_acknowledgement TO giftledger_closer;
 
-GRANT SELECT,INSERT ON TABLE giftcert.journal TO giftledger_writer;
+GRANT INSERT(livemode) ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT INSERT(rule) ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT INSERT(entity) ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT INSERT(entity_id) ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT INSERT(event_id) ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT INSERT(observed) ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT INSERT(expected) ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT INSERT(acknowledged_by) ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT INSERT(because) ON TABLE giftcert.exception_acknowledgement TO giftledger_writer;
+
+GRANT SELECT ON TABLE giftcert.journal TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.journal TO giftledger_closer;
+
+GRANT INSERT(booked_at) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(effective_at) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(change) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(change_at_consideration) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(balance) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(local_day) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(posting_day) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(period) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(movement) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(entry) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(livemode) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(is_inferred) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(certificate_id) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(event_id) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(caused_by) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(account_id) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(definition_id) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(currency) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(issuing_station_id) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(station_id) ON TABLE giftcert.journal TO giftledger_writer;
+
+GRANT INSERT(purchase_day) ON TABLE giftcert.journal TO giftledger_writer;
 
 GRANT SELECT ON SEQUENCE giftcert.journal_id_seq TO giftledger_writer;
 GRANT SELECT ON SEQUENCE giftcert.journal_id_seq TO giftledger_closer;
@@ -1133,15 +1284,39 @@ GRANT SELECT ON TABLE giftcert.journal_totalled TO giftledger_closer;
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.other_attempt TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.other_attempt TO giftledger_closer;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.rebooking_task TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.rebooking_task TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.rebooking_task TO giftledger_closer;
+
+GRANT INSERT(created_at) ON TABLE giftcert.rebooking_task TO giftledger_writer;
+
+GRANT INSERT(done_at),UPDATE(done_at) ON TABLE giftcert.rebooking_task TO giftledger_writer;
+
+GRANT INSERT(kind) ON TABLE giftcert.rebooking_task TO giftledger_writer;
+
+GRANT INSERT(livemode) ON TABLE giftcert.rebooking_task TO giftledger_writer;
+
+GRANT INSERT(definition_id) ON TABLE giftcert.rebooking_task TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_item TO giftledger_writer;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_list TO giftledger_writer;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE giftcert.reconciliation_run TO giftledger_writer;
+GRANT SELECT,UPDATE ON TABLE giftcert.reconciliation_run TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.reconciliation_run TO giftledger_closer;
+
+GRANT INSERT(started_at) ON TABLE giftcert.reconciliation_run TO giftledger_writer;
+
+GRANT INSERT(latest_at) ON TABLE giftcert.reconciliation_run TO giftledger_writer;
+
+GRANT INSERT(lists) ON TABLE giftcert.reconciliation_run TO giftledger_writer;
+
+GRANT INSERT(items) ON TABLE giftcert.reconciliation_run TO giftledger_writer;
+
+GRANT INSERT(failures) ON TABLE giftcert.reconciliation_run TO giftledger_writer;
+
+GRANT INSERT(livemode) ON TABLE giftcert.reconciliation_run TO giftledger_writer;
+
+GRANT INSERT(accounts) ON TABLE giftcert.reconciliation_run TO giftledger_writer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.redemption_total TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.redemption_total TO giftledger_closer;
@@ -1153,8 +1328,22 @@ GRANT SELECT,UPDATE ON TABLE giftcert.sender_pace TO giftledger_writer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.sender_undelivered TO giftledger_writer;
 
-GRANT SELECT,INSERT ON TABLE giftcert.settled TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.settled TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.settled TO giftledger_closer;
+
+GRANT INSERT(settled_at) ON TABLE giftcert.settled TO giftledger_writer;
+
+GRANT INSERT(newest_emitted_at) ON TABLE giftcert.settled TO giftledger_writer;
+
+GRANT INSERT(newest_received_at) ON TABLE giftcert.settled TO giftledger_writer;
+
+GRANT INSERT(kafka_partition) ON TABLE giftcert.settled TO giftledger_writer;
+
+GRANT INSERT(outcome) ON TABLE giftcert.settled TO giftledger_writer;
+
+GRANT INSERT(topic) ON TABLE giftcert.settled TO giftledger_writer;
+
+GRANT INSERT(offsets) ON TABLE giftcert.settled TO giftledger_writer;
 
 GRANT SELECT ON SEQUENCE giftcert.settled_id_seq TO giftledger_closer;
 

@@ -14,8 +14,11 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from consumer.books.rebooking import run_tasks
 from consumer.close import store
+from consumer.close.findings import look_at_topics
 from consumer.close.month import Period
-from consumer.close.prepare import cut, prepare
+from consumer.close.prepare import Outlook, look_at
+from consumer.close.prepare import cut as cut_month
+from consumer.close.prepare import prepare as prepare_months
 from consumer.close.sign import sign
 from consumer.close.signed.keys import read_public
 from consumer.close.verify.check import Finding
@@ -27,10 +30,12 @@ from consumer.kafka.scan import scanning
 from consumer.postgres.database import Connection, Pool
 from consumer.worker.apply import apply
 from consumer.worker.attempts import settle_dead_letters
+from consumer.worker.dead_letters import DeadLetter
 from consumer.worker.decode import decoded
+from consumer.worker.unfinished import unfinished
 from deploy.local.waiting import PATIENT_SECONDS
 from schemas.events import Event
-from schemas.registry import FAMILIES, route
+from schemas.registry import DEAD_LETTER, FAMILIES, route
 from tests.builders import encode
 
 KEY = "a-signing-key"
@@ -89,8 +94,10 @@ class Applied:
         self.connections = connections
         self.positions: dict[TopicPartition, int] = {}
 
-    async def catch_up(self, dying: Sequence[str] = (), altered: tuple[bytes, bytes] = (b"", b"")) -> None:
-        """Apply records, but those of the attempts ``dying``, which become dead letters.
+    async def catch_up(
+        self, dying: Sequence[str] = (), altered: tuple[bytes, bytes] = (b"", b""), *, letters: bool = False
+    ) -> None:
+        """Apply records, but those of the attempts ``dying``, which die; with ``letters`` there are letters of them.
 
         With ``altered`` a piece of each body is applied as another one: then the books say something else.
         """
@@ -110,8 +117,42 @@ class Applied:
         if events:
             async with self.connections.acquire() as connection:
                 await apply(connection, events)
+        if letters:
+            await self._publish([DeadLetter(record, "decode", ValueError("a test")) for record in dead])
         await settle_dead_letters(self.connections, dead)
         await run_tasks(self.connections)
+
+    async def _publish(self, letters: Sequence[DeadLetter]) -> None:
+        producer = AIOKafkaProducer(**producer_options(self.settings))
+        await producer.start()
+        try:
+            for letter in letters:
+                await producer.send_and_wait(
+                    self.settings.topic(DEAD_LETTER), letter.record.value, headers=letter.headers()
+                )
+        finally:
+            await producer.stop()
+
+
+async def prepare(
+    connection: Connection,
+    settings: Settings,
+    period: Period,
+    *,
+    by: str,
+    rules: Sequence[str] = (),
+    because: Sequence[str] = (),
+) -> Outlook:
+    """Prepare one month, as the command does."""
+    topics = await look_at_topics(connection, settings, period.month, unfinished)
+    outlook = await look_at(connection, settings, period, topics, rules=rules, because=because)
+    await prepare_months(connection, [outlook], by=by, rules=rules)
+    return outlook
+
+
+async def cut(connection: Connection, settings: Settings, period: Period, *, by: str, wait_seconds: float) -> Outlook:
+    topics = await look_at_topics(connection, settings, period.month, unfinished)
+    return await cut_month(connection, settings, period, topics, by=by, wait_seconds=wait_seconds)
 
 
 async def closed(

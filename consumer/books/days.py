@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 # No time zone has a longer name; what the sender writes there may have any length, and need not be remembered.
 LONGEST = 64
+_LAST_MONTH = date.max.replace(day=1)
 
 
 def zone_named(sent: str | None) -> str | None:
@@ -27,8 +28,8 @@ def local_day(instant: datetime, zone: str) -> date:
 
 
 def month_after(month: date) -> date:
-    """Give the first day of the next month."""
-    return (month + timedelta(days=31)).replace(day=1)
+    """Give the first day of the next month; of the calendar's last, that one."""
+    return _LAST_MONTH if month >= _LAST_MONTH else (month + timedelta(days=31)).replace(day=1)
 
 
 @cache

@@ -59,12 +59,13 @@ def close_prepare(settings: Settings, **options: Any) -> None:
     """
     from consumer.close.command import run_prepare
     from consumer.operate.verify import verify
+    from consumer.worker.unfinished import unfinished
 
     async def differing(settings: Settings) -> str | None:
         found = await verify(settings, mend=False)
         return None if found.is_right else found.summary
 
-    asyncio.run(run_prepare(settings, differing, **options))
+    asyncio.run(run_prepare(settings, differing, unfinished, **options))
 
 
 @close.command("cut", short_help="Close the month.")
@@ -83,8 +84,9 @@ def close_prepare(settings: Settings, **options: Any) -> None:
 def close_cut(settings: Settings, **options: Any) -> None:
     """Close MONTH, once it is prepared: what is booked from now on stands in the next month."""
     from consumer.close.command import run_cut
+    from consumer.worker.unfinished import unfinished
 
-    asyncio.run(run_cut(settings, **options))
+    asyncio.run(run_cut(settings, unfinished, **options))
 
 
 @close.command("sign", short_help="Sign the month.")
@@ -161,11 +163,18 @@ def close_prove(settings: Settings, **options: Any) -> None:
 @_MONTH
 @_account
 @click.option("--output", "folder", required=True, type=_FOLDER, help="A folder is made there for each account.")
+@click.option("--key", type=_FILE, help="Your private key: the list of the pack's files is signed with it.")
+@click.option("--by", metavar="NAME", help="Who signs the list.")
 @command
 def close_pack(settings: Settings, **options: Any) -> None:
-    """Write the signed MONTH: a page, a workbook, the journal's lines, and what `close verify --files` checks."""
+    """Write the signed MONTH: a page, a workbook, the journal's lines, and what `close verify --files` checks.
+
+    With --key and --by the list of its files is signed, so that nobody can exchange page, workbook or lines.
+    """
     from consumer.close.command import run_pack
 
+    if (options["key"] is None) is not (options["by"] is None):
+        raise click.UsageError("--key and --by belong together.")
     asyncio.run(run_pack(settings, **options))
 
 

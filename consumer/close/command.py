@@ -8,13 +8,15 @@ from urllib.parse import quote
 import click
 
 from consumer.close import findings, store
+from consumer.close.findings import Unfinished, look_at_topics
 from consumer.close.month import Period
 from consumer.close.pack.folder import write_pack
-from consumer.close.prepare import Outlook, cut, prepare
+from consumer.close.prepare import Outlook, cut, look_at, prepare, require_name
 from consumer.close.sign import sign
-from consumer.close.signed.keys import read_public
+from consumer.close.signed.keys import read_private, read_public
+from consumer.close.signed.listing import Signer
 from consumer.close.store import session
-from consumer.close.verify.check import Finding
+from consumer.close.verify.check import Finding, Notice
 from consumer.close.verify.database import verify_close
 from consumer.close.verify.files import verify_files
 from consumer.close.verify.from_topics import verify_from_topics
@@ -34,6 +36,7 @@ Verify = Callable[[Settings], Awaitable[str | None]]
 async def run_prepare(
     settings: Settings,
     verify: Verify,
+    unfinished: Unfinished,
     month: date,
     accounts: Accounts,
     *,
@@ -42,25 +45,33 @@ async def run_prepare(
     because: Sequence[str],
 ) -> None:
     """Prepare a month. Raises Fatal where something stands against it."""
+    require_name(by)
     differing = await verify(settings)
     verified = [findings.Finding("books_differ", f"{differing}: `giftledger verify`")] if differing else []
     async with session(settings) as connection:
-        waiting = await findings.not_applied_findings(connection, settings, month)
+        topics = await look_at_topics(connection, settings, month, unfinished)
         outlooks = [
-            await prepare(
-                connection, settings, period, by=by, rules=rules, because=because, verified=verified, waiting=waiting
-            )
+            await look_at(connection, settings, period, topics, rules=rules, because=because, verified=verified)
             async for period in _periods(connection, month, accounts)
         ]
+        await prepare(connection, outlooks, by=by, rules=rules)
     _show(outlooks, "prepared")
 
 
-async def run_cut(settings: Settings, month: date, accounts: Accounts, *, by: str, wait_seconds: float) -> None:
+async def run_cut(
+    settings: Settings,
+    unfinished: Unfinished,
+    month: date,
+    accounts: Accounts,
+    *,
+    by: str,
+    wait_seconds: float,
+) -> None:
     """Close a month. Raises Fatal where something stands against it."""
     async with session(settings) as connection:
-        waiting = await findings.not_applied_findings(connection, settings, month)
+        topics = await look_at_topics(connection, settings, month, unfinished)
         outlooks = [
-            await cut(connection, settings, period, by=by, wait_seconds=wait_seconds, waiting=waiting)
+            await cut(connection, settings, period, topics, by=by, wait_seconds=wait_seconds)
             async for period in _periods(connection, month, accounts)
         ]
     _show(outlooks, "closed")
@@ -122,12 +133,19 @@ def run_verify_proof(file: Path, *, keys: Path) -> None:
 
 
 def _show_findings(what: str, found: Sequence[Finding]) -> int:
-    click.echo(f"{what}: {f'{len(found)} findings' if found else 'as it was signed'}")
-    for finding in found[:SHOWN]:
-        click.echo(f"  {finding}")
-    if len(found) > SHOWN:
-        click.echo(f"  and {len(found) - SHOWN} more")
-    return len(found)
+    wrong = [finding for finding in found if not isinstance(finding, Notice)]
+    good = "as it was signed" if len(found) == len(wrong) else "as it was signed, but see the notices"
+    click.echo(f"{what}: {f'{len(wrong)} findings' if wrong else good}")
+    _list([str(finding) for finding in wrong])
+    _list([f"notice: {finding}" for finding in found if isinstance(finding, Notice)])
+    return len(wrong)
+
+
+def _list(lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        click.echo(f"  {line}")
+    if len(lines) > SHOWN:
+        click.echo(f"  and {len(lines) - SHOWN} more")
 
 
 def _refuse(wrong: int) -> None:
@@ -151,12 +169,15 @@ async def run_prove(settings: Settings, certificate_id: str, month: date, output
             output.with_name(f"{output.stem}-{number + 1}{output.suffix}" if number else output.name).write_bytes(proof)
 
 
-async def run_pack(settings: Settings, month: date, accounts: Accounts, folder: Path) -> None:
+async def run_pack(
+    settings: Settings, month: date, accounts: Accounts, folder: Path, *, key: Path | None, by: str | None
+) -> None:
     """Write what an auditor gets, a folder an account."""
+    signer = Signer(require_name(by), read_private(key)) if key and by is not None else None
     async with session(settings) as connection:
         async for period in _periods(connection, month, accounts):
             of_period = folder / folder_name(period)
-            await write_pack(connection, period, of_period)
+            await write_pack(connection, period, of_period, signer)
             click.echo(f"{period}: {of_period}")
 
 

@@ -1,6 +1,6 @@
 """Findings: what stands against closing a month. Blockers cannot be passed; warnings can, by whoever says why."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -21,21 +21,37 @@ class Finding(NamedTuple):
     found: str
 
 
-async def blockers(
-    connection: Connection, settings: Settings, period: Period, waiting: Sequence[Finding] | None = None
-) -> list[Finding]:
-    """Look for what cannot be passed; whether the books agree with the facts is another's question.
+# Of something unfinished in the topics: rule, topic, whether live, place, what was observed and expected.
+Noted = tuple[str, str, bool, str, str, str]
+# Finds what is unfinished in the topics now.
+Unfinished = Callable[[Settings, Connection], Awaitable[Sequence[Noted]]]
 
-    ``waiting`` are the records that are not applied, where somebody has looked for them already.
+
+class Topics(NamedTuple):
+    """What a look at the topics has found, of all accounts: records that wait (blockers), and what is unfinished."""
+
+    waiting: Sequence[Finding]
+    unfinished: Sequence[Noted]
+
+
+async def look_at_topics(connection: Connection, settings: Settings, month: date, unfinished: Unfinished) -> Topics:
+    """Look at the topics anew: what a worker has noted of them may be a minute old.
+
+    First for records that wait: where none of the month does, none can become a dead letter behind the second look.
     """
-    if waiting is None:
-        waiting = await not_applied_findings(connection, settings, period.month)
+    waiting = await _not_applied(connection, settings, month)
+    return Topics(waiting, await unfinished(settings, connection))
+
+
+async def blockers(connection: Connection, period: Period, topics: Topics) -> list[Finding]:
+    """Look for what cannot be passed; whether the books agree with the facts is another's question."""
     return [
         *await out_of_turn(connection, period),
         *_not_over(period),
         *await open_tasks(connection),
         *await _differences(connection, period),
-        *waiting,
+        *await _closed_too_late(connection, period),
+        *topics.waiting,
     ]
 
 
@@ -67,7 +83,17 @@ async def _differences(connection: Connection, period: Period) -> list[Finding]:
     return [Finding("rollforward_difference", f"{row['difference']:f} {row['currency']}") for row in rows]
 
 
-async def not_applied_findings(connection: Connection, settings: Settings, month: date) -> list[Finding]:
+async def _closed_too_late(connection: Connection, period: Period) -> list[Finding]:
+    """Lines that somebody has put into a month that was closed: the next one would open with another sum."""
+    lines = await connection.fetch(statement("books/closed_too_late"), period.account_id, period.month)
+    if not lines:
+        return []
+    return [
+        Finding("closed_month_changed", f"{len(lines)} lines came into closed months, from line {lines[0]['line']} on")
+    ]
+
+
+async def _not_applied(connection: Connection, settings: Settings, month: date) -> list[Finding]:
     """Name records, of any account, that Kafka has had since before the month's end, and that no worker has settled."""
     return [
         Finding("records_not_applied", f"{one.number} of {one.topic} {one.partition} from offset {one.first} on")
@@ -76,10 +102,12 @@ async def not_applied_findings(connection: Connection, settings: Settings, month
 
 
 async def warnings(
-    connection: Connection, settings: Settings, period: Period, coverage: Sequence[Covered]
+    connection: Connection, settings: Settings, period: Period, topics: Topics, coverage: Sequence[Covered]
 ) -> list[Finding]:
     """Look for what somebody must answer for: one finding a rule. Open dead letters are among the exceptions."""
-    rows = await connection.fetch(statement("close/open_errors"), period.account_id)
+    live = [row for row in topics.unfinished if row[2]]
+    columns = [[row[column] for row in live] for column in (0, 1, 4, 5)]
+    rows = await connection.fetch(statement("close/open_errors"), period.account_id, *columns)
     found = [Finding(row["rule"], f"{row['number']} open exceptions") for row in rows]
     if low := below(coverage, settings.close_coverage_ratio):
         found.append(Finding("coverage_low", f"the sender has confirmed within seven days {low}"))
@@ -91,8 +119,19 @@ def accept(found: Iterable[Finding], rules: Sequence[str], because: Sequence[str
     reasons = [reason.strip() for reason in because]
     if rules and (len(reasons) not in {1, len(rules)} or not all(reasons)):
         raise Fatal("Say why (--because), once for all rules that you accept, or once for each.")
+    if len(set(rules)) < len(rules):
+        raise Fatal("Accept each rule once (--accept).")
     reason_of = dict(zip(rules, reasons * len(rules) if len(reasons) == 1 else reasons, strict=bool(rules)))
     return [Accepted(one.rule, one.found, reason_of[one.rule]) for one in found if one.rule in reason_of]
+
+
+def refuse_needless(found: Iterable[Finding], rules: Sequence[str]) -> None:
+    """Refuse to accept what was not found: a word that is no rule, a blocker, yesterday's warning. Raises Fatal."""
+    known = sorted({one.rule for one in found})
+    for rule in rules:
+        if rule not in known:
+            found_are = f"the warnings are {', '.join(known)}" if known else "there is no warning"
+            raise Fatal(f"--accept {rule}: nothing was found that this passes; {found_are}.")
 
 
 def not_accepted(found: Iterable[Finding], accepted: Iterable[Accepted]) -> list[Finding]:

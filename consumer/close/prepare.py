@@ -11,9 +11,19 @@ from msgspec import Struct
 
 from consumer.close import store
 from consumer.close.coverage import read_coverage
-from consumer.close.findings import Finding, accept, blockers, not_accepted, open_tasks, out_of_turn, warnings
+from consumer.close.findings import (
+    Finding,
+    Topics,
+    accept,
+    blockers,
+    not_accepted,
+    open_tasks,
+    out_of_turn,
+    refuse_needless,
+    warnings,
+)
 from consumer.close.month import Period
-from consumer.close.store import Accepted
+from consumer.close.store import Accepted, Covered
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection, statement
@@ -26,60 +36,52 @@ class Outlook(Struct, frozen=True):
     blockers: list[Finding]
     warnings: list[Finding]
     accepted: list[Accepted]
+    coverage: Sequence[Covered] = ()
 
     @property
     def is_clear(self) -> bool:
         return not self.blockers and not not_accepted(self.warnings, self.accepted)
 
 
-async def prepare(
+async def look_at(
     connection: Connection,
     settings: Settings,
     period: Period,
+    topics: Topics,
     *,
-    by: str,
     rules: Sequence[str] = (),
     because: Sequence[str] = (),
     verified: Sequence[Finding] = (),
-    waiting: Sequence[Finding] | None = None,
 ) -> Outlook:
-    """Look at what stands against a close; where nothing does, note who prepared it. Raises Fatal.
+    """Look at what stands against a close. Raises Fatal.
 
-    ``verified`` is what comparing the books with the facts has found; ``waiting`` is as for ``blockers``.
+    ``verified`` is what comparing the books with the facts has found.
     """
-    named = require_name(by)
+    blocked = [*verified, *await blockers(connection, period, topics)]
     coverage = await read_coverage(connection, period)
-    found = await warnings(connection, settings, period, coverage)
-    accepted = accept(found, rules, because)
-    outlook = Outlook(period, [*verified, *await blockers(connection, settings, period, waiting)], found, accepted)
-    if outlook.is_clear:
-        kept = (json.dumps(rows, ensure_ascii=False) for rows in (accepted, coverage))
-        await connection.execute(statement("close/prepare"), *period, named, *kept)
-    return outlook
+    found = await warnings(connection, settings, period, topics, coverage)
+    return Outlook(period, blocked, found, accept(found, rules, because), coverage)
+
+
+async def prepare(connection: Connection, outlooks: Sequence[Outlook], *, by: str, rules: Sequence[str] = ()) -> None:
+    """Note who prepared those months against which nothing stands. Raises Fatal where a rule accepts nothing."""
+    named = require_name(by)
+    refuse_needless((warning for outlook in outlooks for warning in outlook.warnings), rules)
+    for outlook in outlooks:
+        if outlook.is_clear:
+            kept = (json.dumps(rows, ensure_ascii=False) for rows in (outlook.accepted, outlook.coverage))
+            await connection.execute(statement("close/prepare"), *outlook.period, named, *kept)
 
 
 async def cut(
-    connection: Connection,
-    settings: Settings,
-    period: Period,
-    *,
-    by: str,
-    wait_seconds: float,
-    waiting: Sequence[Finding] | None = None,
+    connection: Connection, settings: Settings, period: Period, topics: Topics, *, by: str, wait_seconds: float
 ) -> Outlook:
-    """Close a month: note where the books stand, and book what comes later into the next. Raises Fatal.
-
-    ``waiting`` is as for ``blockers``.
-    """
+    """Close a month: note where the books stand, and book what comes later into the next. Raises Fatal."""
     named = require_name(by)
     prepared = await store.prepared(connection, period)
-    found = await warnings(connection, settings, period, prepared.coverage) if prepared else []
-    outlook = Outlook(
-        period,
-        await blockers(connection, settings, period, waiting),
-        found,
-        list(prepared.accepted) if prepared else [],
-    )
+    found = await warnings(connection, settings, period, topics, prepared.coverage) if prepared else []
+    blocked = await blockers(connection, period, topics)
+    outlook = Outlook(period, blocked, found, list(prepared.accepted) if prepared else [])
     if outlook.blockers:
         return outlook
     if prepared is None:

@@ -20,8 +20,7 @@ from consumer.close.signed.manifest import manifest_of, read_manifest, signed_st
 from consumer.close.signed.merkle import Tree
 from consumer.close.signed.rows import CERTIFICATE, certificate_row, leaf_of, new_salt, records_row, rollforward_row
 from consumer.close.store import Close
-from consumer.close.verify.check import UNSIGNED
-from consumer.close.verify.database import verify_close
+from consumer.close.verify.database import fitting_signatures, verify_close
 from consumer.common.errors import Fatal
 from consumer.common.progress import progress
 from consumer.postgres.database import SCHEMA, Connection, statement
@@ -44,10 +43,11 @@ async def sign(connection: Connection, period: Period, key_file: Path, *, by: st
     close, previous = await store.close_of(connection, period)
     if not await connection.fetchval(statement("close/only_one"), close.id):
         raise Fatal(f"{period} is being signed by another process.")
-    await _refuse(connection, close, previous, named)
+    public_key = keys.raw(key.public_key())
+    await _refuse(connection, close, previous, named, public_key)
     if close.manifest is None:
         manifest = await _derive(connection, close, previous)
-    elif found := [finding async for finding in verify_close(connection, period) if finding != UNSIGNED]:
+    elif found := [one async for one in verify_close(connection, period) if not one.where.startswith("signature")]:
         raise Fatal(f"{period} is not what it was: {found[0]}. `giftledger close verify` says all of it.")
     else:
         manifest = close.manifest
@@ -55,22 +55,25 @@ async def sign(connection: Connection, period: Period, key_file: Path, *, by: st
     signature = key.sign(
         signed_statement(statement_of(manifest, said), signed_by=named, signed_at=store.utc(signed_at))
     )
-    public_key = keys.raw(key.public_key())
-    if not await connection.fetch(statement("close/sign"), close.id, signed_at, named, public_key, signature):
-        raise Fatal(f"This key has signed {period} already.")
-    signatures = await connection.fetch(statement("close/signatures"), close.id)
+    await connection.execute(statement("close/sign"), close.id, signed_at, named, public_key, signature)
+    signatures = await fitting_signatures(connection, close._replace(manifest=manifest))
     return Signed(said, digest(manifest), len(signatures))
 
 
-async def _refuse(connection: Connection, close: Close, previous: Close | None, by: str) -> None:
-    """Refuse who prepared the month, who has signed it, and a month whose predecessor is not signed. Raises Fatal."""
+async def _refuse(connection: Connection, close: Close, previous: Close | None, by: str, public_key: bytes) -> None:
+    """Refuse who prepared the month, who has signed it, and a month whose predecessor is not signed. Raises Fatal.
+
+    What fits nothing is no signature: under somebody else's name or key it keeps nobody from signing.
+    """
     if by.casefold() == close.prepared.prepared_by.casefold():
         raise Fatal(f"{by} prepared {close.period}: somebody else must sign it.")
-    if previous and not await connection.fetch(statement("close/signatures"), previous.id):
+    if previous and not await fitting_signatures(connection, previous):
         raise Fatal(f"{previous.period} is not signed yet, and each close names the one before it.")
-    signed = await connection.fetch(statement("close/signatures"), close.id)
-    if by.casefold() in {row["signed_by"].casefold() for row in signed}:
+    signed = await fitting_signatures(connection, close)
+    if by.casefold() in {one.signed_by.casefold() for one in signed}:
         raise Fatal(f"{by} has signed {close.period} already.")
+    if public_key in {one.public_key for one in signed}:
+        raise Fatal(f"This key has signed {close.period} already.")
 
 
 async def _derive(connection: Connection, close: Close, previous: Close | None) -> bytes:

@@ -22,7 +22,8 @@ from consumer.postgres.database import Connection, connect, make_row_types, stat
 class Verified(Struct, frozen=True):
     """What a look at the books found: of each certificate that differs what does, see ``differing``, and totals.
 
-    ``mended`` counts the lines that were taken back.
+    ``mended`` counts the lines that were taken back. ``too_late`` are lines that stand in a month that was closed
+    before they came: no booking of ours can mend them.
     """
 
     certificates: int
@@ -32,6 +33,7 @@ class Verified(Struct, frozen=True):
     zones: list[Zone]
     open_tasks: int
     mended: int | None
+    too_late: list[int]
 
     @property
     def summary(self) -> str:
@@ -48,6 +50,9 @@ async def verify(settings: Settings, *, mend: bool) -> Verified:
     looked, found, mended = 0, dict[Key, list[str]](), 0
     async with _connected(settings) as reader, _connected(settings) as writer:
         open_tasks = len(await reader.fetch(statement("books/open_tasks")))
+        too_late = await _too_late(reader)
+        # What is booked to take such a line back stands in an open month: the closed one would stay wrong for ever.
+        mend = mend and not too_late
         total = await reader.fetchval("SELECT count(*) FROM certificate")
         with progress("verifying", total) as advance:
             async for keys in _keys(reader):
@@ -64,7 +69,16 @@ async def verify(settings: Settings, *, mend: bool) -> Verified:
         if mend and zones:
             async with writer.transaction():
                 await mend_zones(writer)
-    return Verified(looked, found, totals, zones, open_tasks, mended if mend else None)
+    return Verified(looked, found, totals, zones, open_tasks, mended if mend else None, too_late)
+
+
+async def _too_late(connection: Connection) -> list[int]:
+    """Give the lines that came into a month after it was cut."""
+    return [
+        row["line"]
+        for account in await connection.fetch(statement("books/closed_accounts"))
+        for row in await connection.fetch(statement("books/closed_too_late"), account["account_id"], account["month"])
+    ]
 
 
 async def begin_books(connection: Connection) -> None:

@@ -28,6 +28,13 @@ async def run_verify(settings: Settings, *, mend: bool) -> None:
         click.echo(
             f"{done.open_tasks} rebooking tasks are open: what they are about differs until a worker has done them."
         )
+    if done.too_late:
+        named = ", ".join(map(str, done.too_late[:SHOWN])) + (", …" if len(done.too_late) > SHOWN else "")
+        raise Fatal(
+            f"Lines came into months after these were closed: {named}. No worker books so, and Postgres refuses it of "
+            "writers: find out who did. Only who put them there, as the tables' owner, can take them out; then --mend "
+            "books what differs."
+        )
     if done.mended is not None:
         click.echo(f"Mended: {done.mended} lines taken back, and booked as they should be.")
         if done.totals:

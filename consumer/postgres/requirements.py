@@ -29,6 +29,7 @@ RIGHTS = {
     "balance_topic": ("SELECT", "INSERT", "UPDATE"),
     "settled": ("SELECT", "INSERT"),
     "closed_period": ("SELECT",),
+    "close": ("SELECT",),
     "rebooking_task": ("SELECT", "INSERT", "UPDATE"),
     "exception": ("SELECT", "INSERT", "DELETE"),
     "exception_acknowledgement": ("SELECT", "INSERT"),

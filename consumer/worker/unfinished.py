@@ -80,6 +80,11 @@ async def look(settings: Settings, pool: Pool, letters: "OpenLetters") -> None:
         await _note(connection, await letters.open(connection) + waiting)
 
 
+async def unfinished(settings: Settings, connection: Connection) -> list[Noted]:
+    """Find what is unfinished now, and note nothing: what is noted may be a minute old. Raises Fatal and KafkaError."""
+    return await OpenLetters(settings).all_open(connection) + await waiting_records(settings)
+
+
 async def waiting_records(settings: Settings) -> list[Noted]:
     """Find the partitions whose next record has waited for too long: of live or test traffic, nobody has read it."""
     topics = [settings.topic(family.topic) for family in FAMILIES]
@@ -143,6 +148,15 @@ class OpenLetters:
             Noted("dead_letters_open", self._topic, livemode, letter.place, observed, expected)
             for livemode in ((True, False) if whose.livemode is None else (whose.livemode,))
         ]
+
+    async def all_open(self, connection: Connection) -> list[Noted]:
+        """Read to the end, or until there is no room for more that are open; give what is to be noted of them."""
+        while True:
+            await self.read()
+            is_at_end = len(self._open) < MOST_LETTERS
+            found = await self.open(connection)
+            if is_at_end or len(self._open) >= MOST_LETTERS:
+                return found
 
     async def open(self, connection: Connection) -> list[Noted]:
         """Forget the letters that were applied since, and give what is to be noted of the others."""

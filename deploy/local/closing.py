@@ -12,13 +12,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from rich.console import Console
 
+from consumer.close import store
+from consumer.close.coverage import read_coverage
+from consumer.close.findings import look_at_topics, warnings
+from consumer.close.month import Period
+from consumer.common.settings import load
 from consumer.traffic import Truth
 from consumer.traffic.examples import CERTIFICATE_ID
+from consumer.worker.unfinished import unfinished
 from deploy.local.comparison import Comparison, compare_values
 from deploy.local.reports import print_table
 from deploy.local.services import Giftledger
 
-_OPEN = "SELECT DISTINCT rule FROM reporting.data_quality_exceptions WHERE severity = 'error' AND NOT is_acknowledged"
 _CLOSES = (
     "SELECT account_id, state, prepared_by, signed_by, accepted_warnings AS accepted FROM reporting.closes ORDER BY 1"
 )
@@ -33,10 +38,10 @@ def close_the_month(console: Console, commands: Giftledger, month: date, truth: 
     key, keys = _make_key(folder, owner="Bob")
     proof = folder / "proof.json"
     with step(console, f"giftledger close prepare, cut and sign {closed}, account by account"):
-        rules = [option for rule in asyncio.run(_open_rules(commands)) for option in ("--accept", rule)]
-        # Some certificates name no customer, of whose the sender could be asked.
-        rules += ["--accept", "coverage_low", "--because", "the simulator does it on purpose"]
-        commands.run("close", "prepare", closed, "--by", "Ann", *rules)
+        rules = [option for rule in asyncio.run(_warnings(commands, month)) for option in ("--accept", rule)]
+        # Some certificates name no customer, of whose the sender could be asked: their coverage is low.
+        because = ["--because", "the simulator sends it on purpose"]
+        commands.run("close", "prepare", closed, "--by", "Ann", *(rules and rules + because))
         commands.run("close", "cut", closed, "--by", "Ann")
         commands.run("close", "sign", closed, "--by", "Bob", "--key", str(key))
     with step(console, "giftledger close verify: as it was signed, and as the topics say"):
@@ -58,13 +63,18 @@ def _make_key(folder: Path, owner: str) -> tuple[Path, Path]:
     return key, keys
 
 
-async def _open_rules(commands: Giftledger) -> list[str]:
+async def _warnings(commands: Giftledger, month: date) -> list[str]:
     """Name what the simulator makes the webhooks say that cannot all be true."""
-    database = await asyncpg.connect(commands.environment["DATABASE_URL"])
-    try:
-        return [row["rule"] for row in await database.fetch(_OPEN)]
-    finally:
-        await database.close()
+    settings = load(commands.environment)
+    async with store.session(settings) as connection:
+        topics = await look_at_topics(connection, settings, month, unfinished)
+        periods = [Period(month, account_id) for account_id in await store.accounts(connection, month)]
+        found = [
+            one
+            for period in periods
+            for one in await warnings(connection, settings, period, topics, await read_coverage(connection, period))
+        ]
+    return sorted({one.rule for one in found})
 
 
 async def _compare(console: Console, commands: Giftledger, closed: str, truth: Truth) -> Comparison:

@@ -22,14 +22,15 @@ from typing import NamedTuple
 
 from consumer.books.days import month_after
 from consumer.close import store
-from consumer.close.findings import not_applied_findings, warnings
+from consumer.close.findings import look_at_topics, warnings
 from consumer.close.month import Period
-from consumer.close.prepare import _cut, cut, prepare
+from consumer.close.prepare import _cut, cut, look_at, prepare
 from consumer.common.settings import Settings, load
 from consumer.ingress.signature import sign
 from consumer.postgres.database import Connection, connect, statement
 from consumer.postgres.migrate import migrate
 from consumer.traffic.world import ACCOUNTS
+from consumer.worker.unfinished import unfinished
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
 from tests.bench.drain import DRAIN_SECONDS
@@ -150,18 +151,17 @@ async def _under_load(giftledger: Giftledger, port: int) -> tuple[Loaded, list[f
 async def _close(connection: Connection, settings: Settings) -> list[Cost]:
     """Prepare and cut the large account; whatever warnings it has are accepted."""
     started = time.perf_counter()
-    waiting = await not_applied_findings(connection, settings, BOOKS.month)
-    rules = [finding.rule for finding in await warnings(connection, settings, BOOKS, [])]
+    topics = await look_at_topics(connection, settings, BOOKS.month, unfinished)
+    rules = [finding.rule for finding in await warnings(connection, settings, BOOKS, topics, [])]
     looked = time.perf_counter()
-    outlook = await prepare(
-        connection, settings, BOOKS, by="Ann", rules=rules, because=["generated"] if rules else [], waiting=waiting
-    )
+    outlook = await look_at(connection, settings, BOOKS, topics, rules=rules, because=["generated"] if rules else [])
+    await prepare(connection, [outlook], by="Ann", rules=rules)
     prepared = time.perf_counter()
-    done = await cut(connection, settings, BOOKS, by="Ann", wait_seconds=10, waiting=waiting)
+    done = await cut(connection, settings, BOOKS, topics, by="Ann", wait_seconds=10)
     if not (outlook.is_clear and done.is_clear):
         raise AssertionError(outlook, done)
     return [
-        Cost("looking for records not applied", looked - started),
+        Cost("looking at the topics", looked - started),
         Cost("prepare, but for that and `giftledger verify`", prepared - looked),
         Cost("cut, with looking at all blockers again", time.perf_counter() - prepared),
     ]

@@ -13,9 +13,10 @@ from consumer.close.pack.page import html
 from consumer.close.pack.tables import read_pack
 from consumer.close.pack.workbook import write_workbook
 from consumer.close.signed.canonical import amount, digest
+from consumer.close.signed.listing import Signer, write_listing
 from consumer.close.signed.rows import CERTIFICATE
 from consumer.close.verify.database import AT_ONCE
-from consumer.close.verify.files import CERTIFICATES, write_close
+from consumer.close.verify.files import CERTIFICATES, MANIFEST, write_close
 from consumer.common.csv_text import literal
 from consumer.common.errors import Fatal
 from consumer.postgres.database import Connection, statement
@@ -24,13 +25,14 @@ REPORT, WORKBOOK, JOURNAL = "report.html", "report.xlsx", "journal.csv"
 _AMOUNTS = frozenset({"change", "change_at_consideration", "balance_after"})
 
 
-async def write_pack(connection: Connection, period: Period, folder: Path) -> None:
+async def write_pack(connection: Connection, period: Period, folder: Path, signer: Signer | None = None) -> None:
     """Write the pack of a signed close, whole or not at all; what was there is replaced. Raises Fatal."""
     beside = folder.with_name(f".{folder.name}.unfinished")
     try:
         shutil.rmtree(beside, ignore_errors=True)
         await write_close(connection, period, beside)
         await _write_reports(connection, period, beside)
+        write_listing(beside, (beside / MANIFEST).read_bytes(), signer)
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
     except OSError as error:

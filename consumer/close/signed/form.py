@@ -148,6 +148,22 @@ class Proof(_Form):
     path: Annotated[list[Hash], Meta(max_length=64)]
 
 
+class Listing(_Form):
+    """The files of a pack, with their SHA-256."""
+
+    form: str
+    manifest: Hash
+    files: dict[str, Hash]
+
+
+class ListingSignedBy(_Form):
+    """Who signed a listing; key and signature are hex."""
+
+    signed_by: str
+    public_key: Hash
+    signature: Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
+
+
 def formed(data: bytes, kind: Any) -> Json:
     """Read canonical JSON of a form. Raises NotCanonical, naming the place where it has another."""
     value = read(data)

@@ -20,6 +20,10 @@ class Finding(NamedTuple):
         return f"{self.where}: {self.what}"
 
 
+class Notice(Finding):
+    """Something that one should know, and that takes nothing away from what was signed."""
+
+
 UNSIGNED = Finding("signatures", "there are none")
 
 
@@ -62,22 +66,46 @@ def _closings(said: Json) -> dict[tuple[str, str | None], int]:
 
 
 def check_signatures(
-    statement: Json, signatures: Iterable[Signature], trusted: Mapping[bytes, str] | None
+    statement: Json,
+    signatures: Iterable[Signature],
+    trusted: Mapping[bytes, str] | None,
+    prepared_by: str | None = None,
 ) -> Iterator[Finding]:
-    """Check the signatures of a statement; with ``trusted`` (owners by public key) each by its owner's own key."""
-    is_signed = False
-    for one in signatures:
-        is_signed = True
-        where = f"signature of {one.signed_by}"
-        signed = signed_statement(statement, signed_by=one.signed_by, signed_at=one.signed_at)
-        if not keys.is_signed(one.public_key, one.signature, signed):
-            yield Finding(where, "does not fit what is signed, its name and time, and its key")
-        elif trusted is not None and one.public_key not in trusted:
-            yield Finding(where, "was made with a key that is not among those to be trusted")
-        elif trusted is not None and trusted[one.public_key] != one.signed_by:
-            yield Finding(where, f"was made with the key of {trusted[one.public_key]}")
-    if not is_signed:
+    """Check the signatures of a statement: it is signed when one of them counts.
+
+    One counts that fits, and is not by who prepared the month; with ``trusted`` (owners by public key) it must be by
+    its owner's own key. Anybody who may insert could add others: they are notices where one counts.
+    """
+    all_signatures = list(signatures)
+    wrong = {
+        one: what for one in all_signatures if (what := _against(statement, one, trusted, prepared_by)) is not None
+    }
+    kind = Notice if len(wrong) < len(all_signatures) else Finding
+    for one, what in wrong.items():
+        yield kind(f"signature of {one.signed_by}", what)
+    if not all_signatures:
         yield UNSIGNED
+
+
+def _against(
+    statement: Json, one: Signature, trusted: Mapping[bytes, str] | None, prepared_by: str | None
+) -> str | None:
+    """Say why a signature does not count; None where it does."""
+    if not fits(statement, one):
+        return "does not fit what is signed, its name and time, and its key"
+    if prepared_by is not None and one.signed_by.casefold() == prepared_by.casefold():
+        return "was made by who prepared the month"
+    if trusted is None or trusted.get(one.public_key) == one.signed_by:
+        return None
+    if one.public_key not in trusted:
+        return "was made with a key that is not among those to be trusted"
+    return f"was made with the key of {trusted[one.public_key]}"
+
+
+def fits(statement: Json, one: Signature) -> bool:
+    """Tell whether a signature is of this statement, whoever made it."""
+    signed = signed_statement(statement, signed_by=one.signed_by, signed_at=one.signed_at)
+    return keys.is_signed(one.public_key, one.signature, signed)
 
 
 class Rows:

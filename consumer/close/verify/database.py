@@ -5,7 +5,7 @@ from typing import Any
 
 from consumer.close import store
 from consumer.close.month import Period
-from consumer.close.signed.canonical import NotCanonical
+from consumer.close.signed.canonical import NotCanonical, amount
 from consumer.close.signed.manifest import manifest_of, read_manifest, statement_of
 from consumer.close.signed.rows import certificate_row, records_row, rollforward_row
 from consumer.close.store import Close
@@ -16,6 +16,7 @@ from consumer.close.verify.check import (
     check_manifest,
     check_signatures,
     differences,
+    fits,
     place_of,
     row_differences,
 )
@@ -37,6 +38,10 @@ async def verify_close(
             yield Finding("closed_period", f"says that {period.month:%Y-%m} is open")
         if chain[-1].prepared.period != period:
             yield Finding("manifest prepared", f"is the preparation of {chain[-1].prepared.period}")
+        for line in await connection.fetch(statement("books/closed_too_late"), period.account_id, period.month):
+            yield Finding(
+                f"line {line['line']}", f"came into {line['period']:%Y-%m} after that was cut: {_moves(line)}"
+            )
         before: Close | None = None
         for close in chain:
             async for finding in _link(connection, close, before, trusted):
@@ -53,6 +58,18 @@ async def read_signatures(connection: Connection, close_id: int) -> list[Signatu
         Signature(row["signed_by"], store.utc(row["signed_at"]), row["public_key"], row["signature"])
         for row in await connection.fetch(statement("close/signatures"), close_id)
     ]
+
+
+def _moves(line: Any) -> str:
+    return f"certificate {line['certificate_id']} by {amount(line['change'])}"
+
+
+async def fitting_signatures(connection: Connection, close: Close) -> list[Signature]:
+    """Read the signatures of a close that are of it; none where there is no manifest, or where it is none."""
+    if not _is_readable(close.manifest):
+        return []
+    signed = statement_of(close.manifest or b"", read_manifest(close.manifest or b""))
+    return [one for one in await read_signatures(connection, close.id) if fits(signed, one)]
 
 
 def _is_readable(manifest: bytes | None) -> bool:
@@ -74,7 +91,8 @@ async def _link(
         yield finding
     if _is_readable(close.manifest):
         signed = statement_of(close.manifest, read_manifest(close.manifest))
-        for finding in check_signatures(signed, await read_signatures(connection, close.id), trusted):
+        signatures = await read_signatures(connection, close.id)
+        for finding in check_signatures(signed, signatures, trusted, close.prepared.prepared_by):
             yield finding
 
 

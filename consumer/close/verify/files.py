@@ -12,6 +12,7 @@ from consumer.close.signed.manifest import read_manifest, statement_of
 from consumer.close.signed.rows import certificate_row
 from consumer.close.verify.check import Finding, Rows, Signature, check_manifest, check_signatures
 from consumer.close.verify.database import AT_ONCE, read_signatures
+from consumer.close.verify.listing import check_listing
 from consumer.common.errors import Fatal
 from consumer.postgres.database import Connection, statement
 
@@ -84,7 +85,7 @@ def _verify(folder: Path, period: Period | None, trusted: Mapping[bytes, str]) -
             signatures.append(signature_of(formed(line, SignedBy)))
         except NotCanonical as error:
             yield Finding(f"{SIGNATURES} line {number}", str(error))
-    yield from check_signatures(statement_of(manifest, said), signatures, trusted)
+    yield from check_signatures(statement_of(manifest, said), signatures, trusted, said["prepared"]["by"])
     rows = Rows(said)
     for number, line in _lines(folder / CERTIFICATES):
         try:
@@ -94,6 +95,7 @@ def _verify(folder: Path, period: Period | None, trusted: Mapping[bytes, str]) -
             continue
         yield from rows.add(row, bytes.fromhex(row.pop("leaf")))
     yield from rows.finish()
+    yield from check_listing(folder, manifest, trusted, {MANIFEST, PREVIOUS, SIGNATURES, CERTIFICATES})
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:

@@ -15,7 +15,7 @@ from consumer.close.month import Period
 from consumer.close.signed.canonical import Json, amount, units
 from consumer.close.signed.manifest import read_manifest
 from consumer.close.signed.rows import FALLS, FIGURES
-from consumer.close.verify.check import Finding
+from consumer.close.verify.check import Finding, Notice
 from consumer.close.verify.database import AT_ONCE
 from consumer.close.verify.reference import Book, Line, Named, Said, Settings, book_of, first_currencies, read
 from consumer.common.errors import Fatal
@@ -82,6 +82,10 @@ async def verify_from_topics(
     this = _cut_of(said)
     last = _cut_of(read_manifest(before.manifest)) if before and before.manifest else None
     evidence = Evidence()
+    if not configuration.signing_keys:
+        yield Notice(
+            "signatures", "not checked: WEBHOOK_VERIFICATION is off, so nothing says that the sender said this"
+        )
     async for finding in _read(configuration, this, last, evidence):
         yield finding
     for finding in _compare_rollforward(said, rollforward(evidence, period, this.settings, last and last.settings)):

@@ -11,8 +11,8 @@ from consumer.close.signed.form import Proof, formed
 from consumer.close.signed.manifest import FORM, read_manifest, statement_of
 from consumer.close.signed.merkle import path_of, root_from
 from consumer.close.signed.rows import certificate_row, leaf_of
-from consumer.close.verify.check import Finding, check_signatures
-from consumer.close.verify.database import AT_ONCE, read_signatures
+from consumer.close.verify.check import Finding, Notice, check_signatures
+from consumer.close.verify.database import AT_ONCE, fitting_signatures
 from consumer.close.verify.files import signature_of, signature_row
 from consumer.common.errors import Fatal
 from consumer.postgres.database import Connection, statement
@@ -21,7 +21,7 @@ from consumer.postgres.database import Connection, statement
 async def prove(connection: Connection, period: Period, certificate_id: str) -> list[bytes]:
     """Give a proof for each row of a certificate: as a rule there is one. Raises Fatal where there is none."""
     close, _ = await store.close_of(connection, period)
-    signatures = await read_signatures(connection, close.id)
+    signatures = await fitting_signatures(connection, close)
     if close.manifest is None or not signatures:
         raise Fatal(f"{period} is not signed: `giftledger close sign` signs it.")
     rows = await connection.fetch(statement("close/certificate"), close.id, certificate_id)
@@ -50,7 +50,7 @@ async def prove(connection: Connection, period: Period, certificate_id: str) -> 
         for index, row in enumerate(rows, first)
     ]
     own = {one.public_key: one.signed_by for one in signatures}
-    for found in (finding for proof in proofs for finding in check_proof(proof, own)):
+    for found in (one for proof in proofs for one in check_proof(proof, own) if not isinstance(one, Notice)):
         raise Fatal(f"{period} is not what it was: {found}. `giftledger close verify` says all of it.")
     return proofs
 

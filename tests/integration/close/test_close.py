@@ -9,20 +9,23 @@ import pytest
 
 from consumer.close import store
 from consumer.close.month import Period, over_at
-from consumer.close.prepare import cut, prepare
 from consumer.close.sign import sign
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
+from consumer.operate.exceptions import acknowledge
 from consumer.postgres.database import Connection, Pool, statement
+from consumer.worker.unfinished import OpenLetters, look
 from tests.builders import bought, paid_with
 from tests.closing import (
     JULY,
     JUNE,
     Applied,
     closed,
+    cut,
     findings,
     manifest,
     on,
+    prepare,
     publish,
     signed_rows,
     somebody_waits,
@@ -161,6 +164,68 @@ async def test_a_warning_is_passed_only_with_a_reason_which_is_signed(
     close, _ = await store.close_of(connection, PERIOD)
     (accepted,) = manifest(close)["prepared"]["accepted"]
     assert accepted == {"rule": "balance_negative", "found": "1 open exceptions", "because": "a test"}
+
+
+async def test_dead_letters_are_looked_for_when_a_month_is_prepared_and_cut(
+    books: Applied, connection: Connection, settings: Settings, connections: Pool
+) -> None:
+    """What a worker has noted may be a minute old: nothing is noted here."""
+    await sold(books)
+    await prepare(connection, settings, PERIOD, by="Ann")
+    dead = paid_with(1, **A1, **on(JUNE_20))
+    await publish(settings, [dead])
+    await books.catch_up(dying=[dead["attemptId"]], letters=True)
+
+    for outlook in (
+        await cut(connection, settings, PERIOD, by="Ann", wait_seconds=5),
+        await prepare(connection, settings, PERIOD, by="Ann"),
+    ):
+        assert ([warning.rule for warning in outlook.warnings], outlook.is_clear) == (["dead_letters_open"], False)
+    await look(settings, connections, OpenLetters(settings))
+    await _acknowledge(settings, "dead_letters_open", settings.topic("dead-letter"))
+    assert (await prepare(connection, settings, PERIOD, by="Ann")).is_clear
+
+
+async def test_a_dead_letter_that_is_noted_and_was_applied_since_is_no_warning(
+    books: Applied, connection: Connection, settings: Settings, connections: Pool
+) -> None:
+    await sold(books)
+    dead = paid_with(1, **A1, **on(JUNE_20))
+    await publish(settings, [dead])
+    await books.catch_up(dying=[dead["attemptId"]], letters=True)
+    await look(settings, connections, OpenLetters(settings))
+    assert await connections.fetchval("SELECT count(*) FROM giftcert.exception WHERE rule = 'dead_letters_open'") == 1
+
+    await publish(settings, [dead])
+    await books.catch_up()
+
+    assert (await prepare(connection, settings, PERIOD, by="Ann")).is_clear
+
+
+async def _acknowledge(settings: Settings, rule: str, entity_id: str) -> None:
+    await acknowledge(
+        settings, rule=rule, entity_id=entity_id, event_id=None, acknowledged_by="Ada", because="a test", test=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (["nonsense"], "nothing was found that this passes; the warnings are balance_negative"),
+        (["month_not_over"], "the warnings are balance_negative"),
+        (["balance_negative", "events_missing"], "--accept events_missing"),
+        (["balance_negative", "balance_negative"], "each rule once"),
+    ],
+)
+async def test_nothing_is_accepted_for_which_there_is_no_warning(
+    books: Applied, connection: Connection, settings: Settings, rules: list[str], said: str
+) -> None:
+    await publish(settings, [bought(balance=-1, **A1, **on(JUNE_4))])
+    await books.catch_up()
+
+    with pytest.raises(Fatal, match=said):
+        await prepare(connection, settings, PERIOD, by="Ann", rules=rules, because=["a test"])
+    assert await connection.fetchval("SELECT count(*) FROM giftcert.close_prepared") == 0
 
 
 async def test_months_are_closed_in_their_order_and_once(

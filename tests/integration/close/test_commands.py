@@ -50,6 +50,8 @@ async def test_a_month_goes_through_all_commands(books: Applied, settings: Setti
     status, said = finance("prepare", "2026-06", "--by", "Ann")
     assert (status, "warning currency_unspecified: 1 open exceptions" in said) == (1, True)
     because = ("--accept", "currency_unspecified", "--because", "it is a test")
+    status, said = finance("prepare", "2026-06", "--by", "Ann", "--accept", "events_missing", "--because", "a test")
+    assert (status, "the warnings are currency_unspecified" in said) == (1, True)
     for command, expected in (
         (("prepare", "2026-06", "--by", "Ann", *because), "2026-06 of account a1: prepared"),
         (("cut", "2026-06", "--by", "Ann"), "2026-06 of no account: closed"),
@@ -59,8 +61,11 @@ async def test_a_month_goes_through_all_commands(books: Applied, settings: Setti
         (("prove", CERTIFICATE_ID, "2026-06", "--output", "proof.json"), ""),
         (("verify", "--proof", "proof.json", "--keys", "keys.pem"), "proof.json: as it was signed"),
         (("pack", "2026-06", "--output", "pack"), "pack/2026-06-account-a1"),
-        (("pack", "2026-06", "--output", "pack", "--account", "a1"), "pack/2026-06-account-a1"),
-        (("verify", "--files", "pack/2026-06-account-a1", "--keys", "keys.pem"), "as it was signed"),
+        (
+            ("pack", "2026-06", "--output", "pack", "--account", "a1", "--by", "Bob", "--key", "Bob.pem"),
+            "pack/2026-06-account-a1",
+        ),
+        (("verify", "--files", "pack/2026-06-account-a1", "--keys", "keys.pem"), "as it was signed\n"),
         (("list",), "2026-06 of account a1: signed (prepared by Ann"),
     ):
         status, said = finance(*command)
@@ -82,6 +87,7 @@ async def test_what_cannot_be_done_is_said(books: Applied, settings: Settings, f
         (1, "is not closed", "verify", "2026-06"),
         (1, "is not closed", "pack", "2026-06", "--output", "pack"),
         (1, "nothing was left on it", "prove", "unknown", "2026-06"),
+        (2, "--key and --by belong together", "pack", "2026-06", "--output", "pack", "--by", "Bob"),
         (2, "Say which", "verify"),
         (2, "Say whose signatures count", "verify", "--files", "pack"),
         (1, "holds no public key", "verify", "2026-06", "--keys", "no.pem"),

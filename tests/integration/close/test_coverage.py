@@ -8,11 +8,10 @@ import pytest
 
 from consumer.close import store
 from consumer.close.month import Period
-from consumer.close.prepare import prepare
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection
 from tests.builders import bought
-from tests.closing import JUNE, Applied, closed, confirmed, manifest, on, publish
+from tests.closing import JUNE, Applied, closed, confirmed, manifest, on, prepare, publish
 
 PERIOD = Period(JUNE, "a1")
 CAD: dict[str, Any] = {"accountId": "a1", "shiftLocation": {"stationId": "toronto", "primaryCurrencyCode": "CAD"}}

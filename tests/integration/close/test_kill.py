@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from consumer.close.month import Period
-from consumer.close.prepare import cut, prepare
 from consumer.close.sign import sign
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection, Pool
 from tests.builders import bought
-from tests.closing import JUNE, Applied, findings, on, publish, somebody_waits
+from tests.closing import JUNE, Applied, cut, findings, on, prepare, publish, somebody_waits
 
 PERIOD = Period(JUNE, "a1")
 STATE = """

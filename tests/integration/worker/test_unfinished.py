@@ -9,7 +9,7 @@ from consumer.common.settings import Settings
 from consumer.operate.exceptions import acknowledge
 from consumer.operate.replay import replay
 from consumer.postgres.database import Pool
-from consumer.worker.unfinished import OpenLetters, look, watch_unfinished
+from consumer.worker.unfinished import OpenLetters, look, unfinished, watch_unfinished
 from tests.builders import bought, paid_with
 from tests.integration.operate.test_replay import REPAIR, make_dead_letters
 from tests.pipeline import dead_letters, publish, until, working
@@ -102,6 +102,26 @@ async def test_only_so_many_letters_are_held_and_the_others_come_when_these_are_
 
     assert 1 <= held <= 2
     assert len(await noted(connections)) == held
+
+
+async def test_a_look_by_itself_goes_on_behind_letters_that_are_settled(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer.worker.unfinished.MOST_LETTERS", 1)
+    monkeypatch.setattr("consumer.kafka.taking.AT_ONCE", 1)
+    await make_dead_letters(settings, connections)
+    first = await dead_letters(settings)
+    await connections.execute(REPAIR)
+    await replay(settings, [f"{letter.partition}:{letter.offset}" for letter in first], lambda: None)
+    async with working(settings):
+        await until(lambda: _applied(connections, 3), "the replayed letter")
+        await until(lambda: _died(settings, 3), "the letter that died again")
+
+    async with connections.acquire() as connection:
+        found = await unfinished(settings, connection)
+
+    assert {(one.rule, one.observed.partition(":")[0]) for one in found} == {("dead_letters_open", "Malformed")}
+    assert await noted(connections) == []
 
 
 async def test_a_record_that_waits_for_more_than_a_minute_is_noted_until_it_is_applied(

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from msgspec.structs import replace
 
+from consumer.books.days import month_after
 from consumer.books.journal import COLUMNS, Entry, Present, row_of
 from consumer.books.lines import Line, lines
 from consumer.postgres.figure_settings import FigureSettings
@@ -59,3 +60,8 @@ def test_a_line_that_is_taken_back_has_its_amounts_the_other_way_and_all_else_as
         "change": (5_000_000, -5_000_000),
         "change_at_consideration": (4_000_000, -4_000_000),
     }
+
+
+def test_no_month_is_too_late_for_the_one_after_it() -> None:
+    assert month_after(date(2026, 12, 1)) == date(2027, 1, 1)
+    assert month_after(date(9999, 11, 1)) == month_after(date(9999, 12, 1)) == date(9999, 12, 1)

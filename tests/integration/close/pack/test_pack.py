@@ -11,13 +11,15 @@ import pytest
 
 from consumer.close.month import Period
 from consumer.close.pack.folder import JOURNAL, REPORT, WORKBOOK, write_pack
-from consumer.close.signed.keys import read_public
+from consumer.close.signed.keys import read_private, read_public
+from consumer.close.signed.listing import Signer
+from consumer.close.verify.check import Notice
 from consumer.close.verify.files import verify_files
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection
 from tests.builders import bought, paid_with
-from tests.closing import JULY, JUNE, Applied, closed, confirmed, on, publish
+from tests.closing import JULY, JUNE, Applied, closed, confirmed, on, private_key, publish
 
 PERIOD = Period(JULY, "a1")
 EVIL = '=HYPERLINK("http://x")<script>alert(1)</script>'
@@ -59,7 +61,53 @@ async def test_the_same_close_gives_the_same_bytes_which_verify(
 
     assert _bytes(one) == _bytes(other)
     assert {REPORT, WORKBOOK, JOURNAL, "manifest.json", "certificates.jsonl"} <= _bytes(one).keys()
-    assert list(verify_files(one, PERIOD, read_public(signed))) == []
+    assert [type(found) for found in verify_files(one, PERIOD, read_public(signed))] == [Notice]  # nobody signed it
+
+
+async def test_a_signed_list_of_the_packs_files_names_whatever_is_exchanged(
+    signed: Path, connection: Connection, tmp_path: Path
+) -> None:
+    pack, keys = tmp_path / "pack", read_public(signed)
+    await write_pack(connection, PERIOD, pack, Signer("Bob", read_private(tmp_path / "Bob.pem")))
+    assert list(verify_files(pack, PERIOD, keys)) == []
+
+    for name, good in _bytes(pack).items():
+        (pack / name).write_bytes(good + b" ")
+        assert {name, Path(name).stem} & _named(pack, keys), name
+        (pack / name).unlink()
+        assert _named(pack, keys), name
+        (pack / name).write_bytes(good)
+    (pack / "another.html").touch()
+    assert _named(pack, keys) == {"another.html"}
+
+
+def _named(pack: Path, keys: dict[bytes, str]) -> set[str]:
+    """Name the files that are said to be others; what cannot be read is said by an error."""
+    try:
+        found = list(verify_files(pack, PERIOD, keys))
+    except Fatal as error:
+        return {Path(str(error).partition(":")[0]).name}
+    return {word for one in found for word in one.where.split()}
+
+
+async def test_the_list_counts_as_signed_only_by_a_trusted_key_and_its_owner(
+    signed: Path, connection: Connection, tmp_path: Path
+) -> None:
+    pack, keys, bob = tmp_path / "pack", read_public(signed), read_private(tmp_path / "Bob.pem")
+    (tmp_path / "elsewhere").mkdir()
+    mallory = read_private(private_key(tmp_path / "elsewhere", "Bob"))
+    for signer, said in (
+        (Signer("Bob", mallory), "was made with a key that is not among those to be trusted"),
+        (Signer("Mallory", bob), "was made with the key of Bob"),
+    ):
+        await write_pack(connection, PERIOD, pack, signer)
+        assert list(verify_files(pack, PERIOD, keys)) == [("pack-signature.json", said)]
+
+    await write_pack(connection, PERIOD, pack)
+    (unsigned,) = verify_files(pack, PERIOD, keys)
+    assert (type(unsigned), unsigned.what) == (Notice, "nobody has signed it: reports and journal may be anybody's")
+    (pack / "pack.json").unlink()
+    assert {one.where for one in verify_files(pack, PERIOD, keys)} == {REPORT, WORKBOOK, JOURNAL}
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from consumer.close import store
@@ -13,7 +14,7 @@ from consumer.close.month import Period
 from consumer.close.sign import sign
 from consumer.close.signed.canonical import canonical
 from consumer.close.signed.keys import read_public
-from consumer.close.verify.check import Finding
+from consumer.close.verify.check import Finding, Notice
 from consumer.close.verify.files import verify_files, write_close
 from consumer.close.verify.from_topics import verify_from_topics
 from consumer.close.verify.proof import check_proof, prove
@@ -82,6 +83,7 @@ async def test_every_value_of_every_signed_row_that_is_altered_is_named(
     signed: Path, connection: Connection, connections: Pool
 ) -> None:
     assert await findings(connection, NEXT, signed) == []
+    await connections.execute("ALTER TABLE giftcert.closed_period DISABLE TRIGGER USER")  # which refuses most of it
     columns = await connections.fetch(
         "SELECT table_name, column_name, CASE data_type WHEN 'USER-DEFINED' THEN udt_name ELSE data_type END AS type"
         " FROM information_schema.columns WHERE table_schema = 'giftcert' AND table_name = ANY ($1)",
@@ -211,6 +213,50 @@ async def test_a_signature_counts_only_with_the_key_of_who_signed(signed: Path, 
     assert await findings(connection, PERIOD, signed) == [("signature of Bob", "was made with the key of Ann")]
 
 
+async def test_stray_signatures_are_notices_and_keep_nobody_from_signing_or_verifying(
+    signed: Path, connection: Connection, connections: Pool, tmp_path: Path
+) -> None:
+    """Whoever may close may insert: what is none, under whichever name and key, and one of a stranger that fits."""
+    dora, elsewhere = private_key(tmp_path, "Dora"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    await sign(connection, PERIOD, private_key(elsewhere, "Mallory"), by="Mallory")
+    (hers,) = [key for key, owner in read_public(signed).items() if owner == "Dora"]
+    await connections.execute(
+        "INSERT INTO giftcert.close_signature (close_id, signed_at, signed_by, public_key, signature)"
+        " VALUES (1, now(), 'Dora', $1, $2)",
+        hers,
+        bytes(64),
+    )
+
+    found = await findings(connection, PERIOD, signed)
+    assert {(type(one), one.where) for one in found} == {
+        (Notice, "signature of Mallory"),
+        (Notice, "signature of Dora"),
+    }
+    assert {one.where for one in await findings(connection, NEXT, signed)} == {
+        f"{PERIOD} signature of Mallory",
+        f"{PERIOD} signature of Dora",
+    }
+    assert (await sign(connection, PERIOD, dora, by="Dora")).signatures == 3
+    await write_close(connection, PERIOD, tmp_path / "files")
+    assert {type(one) for one in verify_files(tmp_path / "files", PERIOD, read_public(signed))} == {Notice}
+    (proof,) = await prove(connection, PERIOD, OURS)
+    assert {str(one) for one in check_proof(proof, read_public(signed))} == {
+        "signature of Mallory: was made with a key that is not among those to be trusted"
+    }
+
+
+async def test_a_signature_of_who_prepared_the_month_does_not_count(
+    signed: Path, connection: Connection, connections: Pool
+) -> None:
+    await connections.execute("UPDATE giftcert.close_prepared SET prepared_by = 'BOB'")
+
+    found = await findings(connection, PERIOD, signed)
+
+    assert ("signature of Bob", "was made by who prepared the month") in found
+    assert not any(isinstance(one, Notice) for one in found)
+
+
 def owned_by(keys: Path, name: str) -> None:
     """Say of Bob's public key that it is somebody else's."""
     keys.write_text(keys.read_text().replace("Bob", name))
@@ -300,6 +346,20 @@ async def test_a_record_whose_body_its_sender_did_not_sign_is_named(
 
     assert "offset 0" in found.where
     assert "signature does not fit" in found.what
+
+
+async def test_signatures_that_are_not_checked_are_said_to_be_so(
+    books: Applied, connection: Connection, settings: Settings, key: Path
+) -> None:
+    await publish(settings, [bought(5_000_000, **TORONTO, **on(JUNE))], forged=True)
+    await books.catch_up()
+    await closed(connection, settings, PERIOD, key)
+    unverified = msgspec.structs.replace(settings, webhook_signing_keys={}, webhook_verification="off")
+
+    (found,) = await from_topics(connection, unverified, PERIOD)
+
+    assert isinstance(found, Notice)
+    assert str(found).startswith("signatures: not checked")
 
 
 async def test_records_that_are_gone_are_not_provable(
