@@ -726,6 +726,23 @@ CREATE TABLE giftcert.journal_totalled (
 
 ALTER TABLE giftcert.journal_totalled OWNER TO giftledger_owner;
 
+CREATE TABLE giftcert.month_total (
+    change numeric NOT NULL,
+    change_at_consideration numeric NOT NULL,
+    negative numeric NOT NULL,
+    entries bigint NOT NULL,
+    certificates bigint NOT NULL,
+    posting_month date NOT NULL,
+    livemode boolean NOT NULL,
+    account_id text COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
+    issuing_station_id text
+);
+
+ALTER TABLE giftcert.month_total OWNER TO giftledger_owner;
+
+COMMENT ON TABLE giftcert.month_total IS 'Sums of the same lines as in journal_total, by month and of all movements together: what stood needs no more.';
+
 CREATE TABLE giftcert.other_attempt (
     emitted_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone NOT NULL,
@@ -1075,6 +1092,8 @@ CREATE INDEX journal_posting_day ON giftcert.journal USING brin (posting_day) WI
 
 CREATE INDEX journal_total_posting_day ON giftcert.journal_total USING btree (posting_day);
 
+CREATE INDEX month_total_posting_month ON giftcert.month_total USING btree (posting_month);
+
 CREATE INDEX other_attempt_applied_at ON giftcert.other_attempt USING brin (applied_at) WITH (autosummarize='on');
 
 CREATE UNIQUE INDEX other_attempt_definition_event ON giftcert.other_attempt USING btree (entity_id, event_id, livemode) WHERE ((event ~~ 'giftcertificates.%'::text) AND (outcome <> 'resend'::giftcert.attempt_outcome));
@@ -1280,6 +1299,9 @@ GRANT SELECT ON TABLE giftcert.journal_total TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE giftcert.journal_totalled TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.journal_totalled TO giftledger_closer;
+
+GRANT SELECT,INSERT,DELETE ON TABLE giftcert.month_total TO giftledger_writer;
+GRANT SELECT ON TABLE giftcert.month_total TO giftledger_closer;
 
 GRANT SELECT,INSERT,DELETE ON TABLE giftcert.other_attempt TO giftledger_writer;
 GRANT SELECT ON TABLE giftcert.other_attempt TO giftledger_closer;

@@ -19,7 +19,7 @@ LOOK_SECONDS = 0.05
 
 
 # Where sums are kept; how far they go stands in journal_totalled.
-TABLES = ("journal_total", "redemption_total", "station_name")
+TABLES = ("journal_total", "month_total", "redemption_total", "station_name")
 
 
 class DifferingTotal(NamedTuple):

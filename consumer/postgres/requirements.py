@@ -22,6 +22,7 @@ RIGHTS = {
     "journal": ("SELECT", "INSERT"),
     "journal_total": ("SELECT", "INSERT", "DELETE"),
     "journal_totalled": ("SELECT", "UPDATE"),
+    "month_total": ("SELECT", "INSERT", "DELETE"),
     "redemption_total": ("SELECT", "INSERT", "DELETE"),
     "station_name": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "balance_outbox": ("SELECT", "INSERT", "UPDATE", "DELETE"),

@@ -29,8 +29,7 @@ FROM (
     UNION ALL
 
     SELECT account_id, currency, 0, 0, 0, 0, 0, 0, NULL, sum(change)
-    FROM reporting_internal.total
-    WHERE livemode = {livemode}
+    FROM reporting_internal.stood({livemode}, 'infinity', NULL)
     GROUP BY account_id, currency
     HAVING sum(change) <> 0
 ) AS told

@@ -51,21 +51,11 @@ AS $$
             coalesce(sum(opening), 0) + coalesce(sum(change), 0) AS computed,
             coalesce(sum(closing), 0) AS closing
         FROM (
-            -- Both ends in one reading of the totals.
             SELECT
                 account_id, currency, issuing_station_id, NULL::giftcert.movement AS movement,
-                kept.opening, NULL::numeric AS change, kept.closing
+                change AS opening, NULL::numeric AS change, NULL::numeric AS closing
             FROM span
-            CROSS JOIN LATERAL (
-                SELECT
-                    account_id, currency, issuing_station_id,
-                    sum(change) FILTER (WHERE posting_day <= span.day_before) AS opening, sum(change) AS closing
-                FROM reporting_internal.total
-                WHERE livemode = {livemode} AND posting_day <= span.last_day
-                GROUP BY account_id, currency, issuing_station_id
-                HAVING sum(entries) > 0
-            ) AS kept
-            WHERE known_at IS NULL
+            CROSS JOIN reporting_internal.stood({livemode}, span.day_before, known_at)
 
             UNION ALL
 
@@ -80,10 +70,10 @@ AS $$
             UNION ALL
 
             -- As known then there are no totals: what the lines say is all there is.
-            SELECT account_id, currency, issuing_station_id, NULL, change, NULL, NULL
+            SELECT account_id, currency, issuing_station_id, NULL, NULL, NULL, change
             FROM span
-            CROSS JOIN reporting_internal.stood({livemode}, span.day_before, known_at)
-            WHERE known_at IS NOT NULL
+            CROSS JOIN reporting_internal.stood({livemode}, span.last_day, known_at)
+            WHERE known_at IS NULL
         ) AS line
         GROUP BY account_id, currency, issuing_station_id
     )

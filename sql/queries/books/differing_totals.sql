@@ -29,6 +29,29 @@ total AS (
     GROUP BY livemode, posting_day, account_id, currency, issuing_station_id, movement
 ),
 
+-- From the lines, and not from the days: so what is wrong is named, and nothing else is.
+month AS (
+    SELECT
+        livemode, posting_month, account_id, currency, issuing_station_id, sum(change) AS change,
+        sum(change_at_consideration) AS change_at_consideration, sum(negative) AS negative, sum(entries) AS entries,
+        sum(certificates) AS certificates
+    FROM (
+        SELECT
+            livemode, posting_month, account_id, currency, issuing_station_id, change, change_at_consideration, negative,
+            entries, certificates
+        FROM giftcert.month_total
+
+        UNION ALL
+
+        SELECT
+            livemode, posting_month, account_id, currency, issuing_station_id, -change, -change_at_consideration,
+            -entry * (least(balance, 0) - least(balance - entry * change, 0)), -entry,
+            -entry * (sign(greatest(balance, 0)) - sign(greatest(balance - entry * change, 0)))
+        FROM line
+    ) AS told
+    GROUP BY livemode, posting_month, account_id, currency, issuing_station_id
+),
+
 redemption AS (
     SELECT
         grouped_by, livemode, posting_month, account_id, currency, is_purchase_known, definition_id, purchase_month,
@@ -67,8 +90,8 @@ named AS (
 )
 
 SELECT
-    'journal_total' AS kept_in,
-    concat_ws(' ', posting_day, CASE WHEN NOT livemode THEN 'test' END, account_id, currency, issuing_station_id, movement)
+    kept_in,
+    concat_ws(' ', day_or_month, CASE WHEN NOT livemode THEN 'test' END, account_id, currency, issuing_station_id, movement)
         AS cell,
     array_remove(
         ARRAY[
@@ -80,7 +103,19 @@ SELECT
         ],
         NULL
     ) AS columns
-FROM total
+FROM (
+    SELECT
+        'journal_total' AS kept_in, posting_day::text AS day_or_month, livemode, account_id, currency, issuing_station_id,
+        movement, change, change_at_consideration, negative, entries, certificates
+    FROM total
+
+    UNION ALL
+
+    SELECT
+        'month_total', to_char(posting_month, 'YYYY-MM'), livemode, account_id, currency, issuing_station_id,
+        NULL, change, change_at_consideration, negative, entries, certificates
+    FROM month
+) AS balance
 WHERE change <> 0 OR change_at_consideration <> 0 OR negative <> 0 OR entries <> 0 OR certificates <> 0
 
 UNION ALL

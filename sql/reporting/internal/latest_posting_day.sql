@@ -1,14 +1,35 @@
 -- The last day of which the books say anything, as they stood at a time. NULL while they are empty.
+-- Without a time it costs the totals by month, those of the days of the newest month that stands, and the lines since.
 CREATE OR REPLACE FUNCTION reporting_internal.latest_posting_day(is_live boolean, known_at timestamptz) RETURNS date
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
+    WITH newest AS MATERIALIZED (
+        SELECT posting_month
+        FROM (
+            SELECT posting_month, entries
+            FROM giftcert.month_total
+            WHERE known_at IS NULL AND livemode = is_live
+
+            UNION ALL
+
+            SELECT date_trunc('month', posting_day::timestamp)::date, entry
+            FROM reporting_internal.line_since
+            WHERE known_at IS NULL AND livemode = is_live
+        ) AS month
+        GROUP BY posting_month
+        HAVING sum(entries) > 0
+        ORDER BY posting_month DESC
+        LIMIT 1
+    )
+
     SELECT posting_day
     FROM (
         SELECT posting_day, entries
         FROM reporting_internal.total
-        WHERE known_at IS NULL AND livemode = is_live
+        -- An upper bound, so that the planner expects few of them, and reads those only.
+        WHERE livemode = is_live AND posting_day BETWEEN (SELECT posting_month FROM newest) AND 'infinity'
 
         UNION ALL
 

@@ -1,5 +1,5 @@
 -- What stood when a posting day ended, as the books said at a time, by account, currency and issuing station.
--- Without a time it costs the totals that are kept, and the lines since.
+-- Without a time it costs the totals of the months before that day's, those of the days of its own, and the lines since.
 CREATE OR REPLACE FUNCTION reporting_internal.stood(is_live boolean, day date, known_at timestamptz)
 RETURNS TABLE (
     account_id text,
@@ -15,6 +15,11 @@ SET search_path = pg_catalog, pg_temp
 SET work_mem = '256MB'
 SET jit = off
 AS $$
+    WITH month AS (
+        -- Books hold days of the years 1 to 9999; infinity has no month.
+        SELECT date_trunc('month', least(greatest(day, '0001-01-01'), '9999-12-31')::timestamp)::date AS first_day
+    )
+
     SELECT
         account_id,
         currency,
@@ -25,7 +30,19 @@ AS $$
         sum(certificates)::bigint
     FROM (
         SELECT account_id, currency, issuing_station_id, change, change_at_consideration, negative, certificates, entries
-        FROM reporting_internal.total
+        FROM giftcert.month_total
+        WHERE known_at IS NULL AND livemode = is_live AND posting_month < (SELECT first_day FROM month)
+
+        UNION ALL
+
+        SELECT account_id, currency, issuing_station_id, change, change_at_consideration, negative, certificates, entries
+        FROM giftcert.journal_total
+        WHERE known_at IS NULL AND livemode = is_live AND posting_day BETWEEN (SELECT first_day FROM month) AND day
+
+        UNION ALL
+
+        SELECT account_id, currency, issuing_station_id, change, change_at_consideration, negative, certificates, entry
+        FROM reporting_internal.line_since
         WHERE known_at IS NULL AND livemode = is_live AND posting_day <= day
 
         UNION ALL

@@ -90,6 +90,7 @@ async def test_every_column_of_a_line_is_named(settings: Settings, books: Pool) 
     ("table", "columns"),
     [
         ("journal_total", ["change", "change_at_consideration", "negative", "entries", "certificates"]),
+        ("month_total", ["change", "change_at_consideration", "negative", "entries", "certificates"]),
         ("redemption_total", ["redeemed", "entries"]),
         ("station_name", ["name", "occurred_at", "event_id"]),
     ],
@@ -104,7 +105,7 @@ async def test_every_kept_sum_and_name_is_named(
         assert await is_mended(settings), column
 
 
-@pytest.mark.parametrize("table", ["journal_total", "redemption_total", "station_name"])
+@pytest.mark.parametrize("table", ["journal_total", "month_total", "redemption_total", "station_name"])
 async def test_a_kept_row_that_is_gone_or_there_twice_is_named(settings: Settings, books: Pool, table: str) -> None:
     rows = await books.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - ours
     assert rows
