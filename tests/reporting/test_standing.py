@@ -46,8 +46,8 @@ def spent(balance: int, day: str, **data: Any) -> dict[str, Any]:
     return paid_with(balance, **data, **on(day))
 
 
-TEST = {"envelope": {"livemode": False}}
-OLDEST, OTHER, ELSEWHERE = ({"_id": letter * 24} for letter in "abc")
+TEST: dict[str, Any] = {"envelope": {"livemode": False}}
+OLDEST, OTHER, ELSEWHERE = (dict[str, Any](_id=letter * 24) for letter in "abc")
 FIRST = [
     bought(1_000_000, **OLDEST, **on("2000-01-10")),
     bought(**on("2025-01-31")),

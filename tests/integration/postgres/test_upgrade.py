@@ -5,10 +5,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from consumer.books.totals import keep_totals
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings, load
 from consumer.operate.verify import begin_books, verify
-from consumer.postgres.database import pool
+from consumer.postgres.database import Pool, pool
 from consumer.postgres.migrate import dbmate, migrate
 from tests.applying import APPLIED, DUPLICATE, RESEND, applied
 from tests.builders import bought, event, paid_with
@@ -99,3 +100,19 @@ async def test_a_migration_that_ended_half_way_is_taken_up_again(before: Setting
     await migrate(before, begin_books)
 
     assert (await verify(before, mend=False)).differing == {}
+
+
+async def test_totals_by_month_are_made_of_those_by_day(connections: Pool, settings: Settings) -> None:
+    await applied(connections, event(bought()), event(paid_with(4_000_000, updated=1)))
+    await applied(connections, event(bought(_id="test", envelope={"livemode": False})))
+    async with connections.acquire() as connection:
+        assert await keep_totals(connection)
+    await applied(connections, event(paid_with(3_000_000, updated=2)))
+
+    rollback(settings.database, len(MIGRATIONS) - MIGRATIONS.index("0024_keep_totals_by_month.sql"))
+    await migrate(settings)
+
+    assert (await verify(settings, mend=False)).is_right
+    async with pool(settings) as after:
+        assert await after.fetchval("SELECT count(*) FROM month_total") == 2
+        assert await after.fetchval("SELECT difference FROM reporting.liability_current") == 0
