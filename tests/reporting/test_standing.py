@@ -109,30 +109,31 @@ async def test_a_month_whose_lines_were_all_taken_back_is_not_kept(connections: 
 
 
 async def test_the_latest_posting_day_is_of_a_line_that_stands_however_far_totals_are(connections: Pool) -> None:
-    assert await connections.fetchval(LATEST, True) is None
+    live, test = True, False
+    assert await connections.fetchval(LATEST, live) is None
     for body in FIRST:
         await applied(connections, event(body))
     for _ in range(2):
-        assert await connections.fetchval(LATEST, True) == date(2025, 3, 10)
-        assert await connections.fetchval(LATEST, False) == date(2025, 4, 20)
+        assert await connections.fetchval(LATEST, live) == date(2025, 3, 10)
+        assert await connections.fetchval(LATEST, test) == date(2025, 4, 20)
         await kept(connections)
 
     for body in LATE:
         await applied(connections, event(body))
     for _ in range(2):
         # The month that was the newest has no line any more.
-        assert await connections.fetchval(LATEST, True) == date(2025, 2, 28)
+        assert await connections.fetchval(LATEST, live) == date(2025, 2, 28)
         await kept(connections)
 
     # Of the month that is the newest, the newest day has none any more.
     await applied(connections, event(spent(-500_000, "2025-02-20")))
     for _ in range(2):
-        assert await connections.fetchval(LATEST, True) == date(2025, 2, 20)
+        assert await connections.fetchval(LATEST, live) == date(2025, 2, 20)
         await kept(connections)
 
     # A month that nothing is kept of.
     await applied(connections, event(spent(100_000, "2025-06-01", **OTHER)))
-    assert await connections.fetchval(LATEST, True) == date(2025, 6, 1)
+    assert await connections.fetchval(LATEST, live) == date(2025, 6, 1)
 
 
 async def test_a_wrong_month_shows_where_books_and_certificates_are_compared(connections: Pool) -> None:
