@@ -24,17 +24,20 @@ SET search_path = pg_catalog, pg_temp
 SET work_mem = '256MB'
 SET jit = off
 AS $$
-    WITH span AS (
+    -- So that the latest day is looked for once.
+    WITH period (last_day) AS MATERIALIZED (
+        SELECT CASE
+            WHEN last_day < 'infinity' THEN last_day
+            ELSE reporting_internal.latest_posting_day({livemode}, known_at)
+        END
+    ),
+
+    span AS (
         SELECT
             -- The first day of all has none before it.
             greatest(first_day, '0001-01-01') - 1 AS day_before,
             period.last_day
-        FROM (
-            SELECT CASE
-                WHEN last_day < 'infinity' THEN last_day
-                ELSE reporting_internal.latest_posting_day({livemode}, known_at)
-            END
-        ) AS period (last_day)
+        FROM period
         WHERE NOT reporting_internal.refused_period(first_day, liability_rollforward.last_day, period.last_day)
     ),
 

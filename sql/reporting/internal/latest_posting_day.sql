@@ -5,7 +5,14 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
-    WITH newest AS MATERIALIZED (
+    WITH since AS MATERIALIZED (
+        SELECT posting_day, sum(entry) AS entries
+        FROM reporting_internal.line_since
+        WHERE known_at IS NULL AND livemode = is_live
+        GROUP BY posting_day
+    ),
+
+    newest AS (
         SELECT posting_month
         FROM (
             SELECT posting_month, entries
@@ -14,9 +21,8 @@ AS $$
 
             UNION ALL
 
-            SELECT date_trunc('month', posting_day::timestamp)::date, entry
-            FROM reporting_internal.line_since
-            WHERE known_at IS NULL AND livemode = is_live
+            SELECT date_trunc('month', posting_day::timestamp)::date, entries
+            FROM since
         ) AS month
         GROUP BY posting_month
         HAVING sum(entries) > 0
@@ -27,9 +33,14 @@ AS $$
     SELECT posting_day
     FROM (
         SELECT posting_day, entries
-        FROM reporting_internal.total
+        FROM giftcert.journal_total
         -- An upper bound, so that the planner expects few of them, and reads those only.
         WHERE livemode = is_live AND posting_day BETWEEN (SELECT posting_month FROM newest) AND 'infinity'
+
+        UNION ALL
+
+        SELECT posting_day, entries
+        FROM since
 
         UNION ALL
 
