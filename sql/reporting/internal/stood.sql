@@ -43,7 +43,8 @@ AS $$
 
         SELECT account_id, currency, issuing_station_id, change, change_at_consideration, negative, certificates, entry
         FROM reporting_internal.line_since
-        WHERE known_at IS NULL AND livemode = is_live AND posting_day <= day
+        -- IS TRUE, so that they are found by their numbers alone: the index by day would name all older pages first.
+        WHERE known_at IS NULL AND livemode = is_live AND (posting_day <= day) IS TRUE
 
         UNION ALL
 
