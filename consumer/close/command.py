@@ -18,6 +18,7 @@ from consumer.close.signed.listing import Signer
 from consumer.close.store import session
 from consumer.close.verify.check import Finding, Notice
 from consumer.close.verify.database import verify_close
+from consumer.close.verify.evidence import gathered
 from consumer.close.verify.files import verify_files
 from consumer.close.verify.from_topics import verify_from_topics
 from consumer.close.verify.proof import check_proof, prove, read_proof
@@ -110,12 +111,14 @@ async def run_verify(
     trusted = read_public(keys) if keys else None
     wrong = 0
     async with session(settings) as connection:
-        async for period in _periods(connection, month, accounts):
-            found = [finding async for finding in verify_close(connection, period, trusted)]
-            wrong += _show_findings(str(period), found)
-            if from_topics:
-                derived = [finding async for finding in verify_from_topics(connection, settings, period)]
-                wrong += _show_findings(f"{period}, from the topics", derived)
+        periods = [period async for period in _periods(connection, month, accounts)]
+        async with gathered(connection, settings, periods if from_topics else ()) as evidence:
+            for period in periods:
+                found = [finding async for finding in verify_close(connection, period, trusted)]
+                wrong += _show_findings(str(period), found)
+                if from_topics:
+                    derived = [finding async for finding in verify_from_topics(connection, evidence, period)]
+                    wrong += _show_findings(f"{period}, from the topics", derived)
     if trusted is None:
         click.echo("No --keys: who made the signatures was not asked.")
     _refuse(wrong)

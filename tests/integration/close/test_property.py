@@ -15,6 +15,7 @@ from consumer.close.month import Period
 from consumer.close.prepare import _cut
 from consumer.close.sign import sign
 from consumer.close.verify.database import verify_close
+from consumer.close.verify.evidence import gathered
 from consumer.close.verify.from_topics import verify_from_topics
 from consumer.common.settings import load
 from consumer.kafka.topics import create_topics
@@ -124,11 +125,12 @@ async def _history(laboratory: Laboratory, books: Applied, key: Path, parts: lis
                 period = Period(month, account)
                 if await _close(connection, period, key):
                     signed[period] = await _booked(connection, period)
-        for period, rows in signed.items():
-            assert [one async for one in verify_close(connection, period)] == []
-            assert [one async for one in verify_from_topics(connection, books.settings, period)] == []
-            assert await _booked(connection, period) == rows
-            assert await _rollforward(connection, period) == rows
+        async with gathered(connection, books.settings, signed) as evidence:
+            for period, rows in signed.items():
+                assert [one async for one in verify_close(connection, period)] == []
+                assert [one async for one in verify_from_topics(connection, evidence, period)] == []
+                assert await _booked(connection, period) == rows
+                assert await _rollforward(connection, period) == rows
 
 
 def _webhook(event: str, data: dict[str, Any], happened: datetime) -> dict[str, Any]:

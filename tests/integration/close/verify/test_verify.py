@@ -15,6 +15,7 @@ from consumer.close.sign import sign
 from consumer.close.signed.canonical import canonical
 from consumer.close.signed.keys import read_public
 from consumer.close.verify.check import Finding, Notice
+from consumer.close.verify.evidence import gathered
 from consumer.close.verify.files import verify_files, write_close
 from consumer.close.verify.from_topics import verify_from_topics
 from consumer.close.verify.proof import check_proof, prove
@@ -310,7 +311,8 @@ async def test_what_was_spent_cannot_be_proven(signed: Path, connection: Connect
 
 
 async def from_topics(connection: Connection, settings: Settings, period: Period) -> list[Finding]:
-    return [finding async for finding in verify_from_topics(connection, settings, period)]
+    async with gathered(connection, settings, [period]) as evidence:
+        return [finding async for finding in verify_from_topics(connection, evidence, period)]
 
 
 async def test_both_months_are_derived_again_from_the_topics(
