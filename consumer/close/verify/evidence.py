@@ -95,12 +95,10 @@ def _take(record: Record, evidence: Evidence) -> bool:
     """Take what a record says, and what is wrong with it; tell whether it is in any of the closes."""
     where = Where(record.topic, record.partition, record.offset)
     periods = [period for period, one in evidence.asked.items() if one.this.has(where)]
-    if periods:
-        for finding in _of_record(record, where, evidence):
-            for period in periods:
-                evidence.findings.add(period, finding)
-    for period in periods:
-        evidence.read[period, where.topic, where.partition] += 1
+    evidence.read.update((period, where.topic, where.partition) for period in periods)
+    for finding in _of_record(record, where, evidence) if periods else ():
+        for period in periods:
+            evidence.findings.add(period, finding)
     return bool(periods)
 
 

@@ -9,7 +9,8 @@ import msgspec
 
 from consumer.common.errors import Fatal
 
-Key, Row = TypeVar("Key", bound=Hashable), TypeVar("Row")
+Key = TypeVar("Key", bound=Hashable)
+Row = TypeVar("Row")
 
 
 class Spool(Generic[Key, Row]):
@@ -44,5 +45,5 @@ def _said() -> Iterator[None]:
         yield
     except OSError as error:
         raise Fatal(
-            f"Temporary files: {error.strerror}. Each record takes about 500 bytes there; TMPDIR names another folder."
+            f"Temporary files: {error.strerror}. They take about 400 bytes a record; TMPDIR names another folder."
         ) from None
