@@ -1,6 +1,8 @@
 """Asked: which closes are derived again, and from which records."""
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 from aiokafka import TopicPartition
@@ -39,8 +41,10 @@ class Cut(NamedTuple):
 
 
 def _is_in(said: Json, offset: int) -> bool:
-    is_between = said["first_offset"] <= offset < said["next_offset"]
-    return is_between and not any(first <= offset < end for first, end in said["passed_over"])
+    passed_over: Sequence[tuple[int, int]] = said["passed_over"]  # in their order: after a flood of dead letters many
+    before = bisect_right(passed_over, offset, key=itemgetter(0))
+    is_passed_over = before > 0 and offset < passed_over[before - 1][1]
+    return said["first_offset"] <= offset < said["next_offset"] and not is_passed_over
 
 
 class Asked(NamedTuple):
