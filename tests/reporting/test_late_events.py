@@ -119,6 +119,15 @@ async def test_the_close_of_one_account_reports_no_other(connections: Pool) -> N
     assert {row[:3] for row in await restated(connections)} == {(1, "closing", -10), (1, "redeemed", 10)}
 
 
+async def test_what_restates_one_account_counts_once_however_many_were_closed(connections: Pool) -> None:
+    await book(connections, at(10, month=1), BOUGHT)
+    for account_id in (None, "other", "another"):
+        await cut(connections, at(20, month=2), date(2025, 1, 1), account_id)
+    await book(connections, at(25, month=2), FIRST)
+
+    assert {row[:4] for row in await restated(connections)} == {(1, "closing", -10, 1), (1, "redeemed", 10, 1)}
+
+
 async def test_what_is_void_and_comes_late_restates_what_was_voided(connections: Pool) -> None:
     await book(connections, at(10, month=1), BOUGHT)
     await book(connections, at(25, month=2), paid_with(5_000_000, deleted=True, **on(20, month=1)))
@@ -126,23 +135,35 @@ async def test_what_is_void_and_comes_late_restates_what_was_voided(connections:
     assert {row[:3] for row in await restated(connections)} == {(1, "closing", -50), (1, "voided", 50)}
 
 
-async def test_an_event_that_is_called_like_a_task_is_no_task(connections: Pool) -> None:
+@pytest.mark.parametrize("event_id", ["task:mine", "task:1", "migration", "rebuild", "verify"])
+async def test_an_event_that_is_called_like_a_task_or_a_command_is_an_event(connections: Pool, event_id: str) -> None:
     await book(connections, at(10, month=1), BOUGHT)
-    await book(connections, at(25, month=2), paid_with(4_000_000, **on(20, month=1), envelope={"id": "task:mine"}))
+    await book(connections, at(25, month=2), paid_with(4_000_000, **on(20, month=1), envelope={"id": event_id}))
 
     assert {tuple(row[4]) for row in await restated(connections)} == {("event",)}
 
 
-async def cut(connections: Pool, cut_at: datetime, month: date) -> None:
-    """Close a month of no account, as if at that time."""
+async def test_what_an_event_called_like_a_task_corrects_of_others_names_no_task(connections: Pool) -> None:
+    await book(connections, at(25, month=1), BOUGHT, paid_with(1_000_000, **on(25, month=1)))
+    await book(connections, at(25, month=2), paid_with(2_000_000, **on(20, month=1), envelope={"id": "task:mine"}))
+    assert await connections.fetchval("SELECT count(*) FROM journal WHERE caused_by = 'task:mine'") == 3
+
+    await book(connections, at(26, month=2), paid_with(500_000, **on(28, month=1)))
+    assert {tuple(row[4]) for row in await restated(connections)} == {("event",)}
+
+
+async def cut(connections: Pool, cut_at: datetime, month: date, account_id: str | None = None) -> None:
+    """Close a month of an account, or of none, as if at that time."""
     await connections.execute(
         "WITH prepared AS ("
-        "  INSERT INTO close_prepared (month, prepared_by, warnings) VALUES ($1, 'Ada', '[]') RETURNING id"
+        "  INSERT INTO close_prepared (account_id, month, prepared_by, warnings)"
+        "  VALUES ($3, $1, 'Ada', '[]') RETURNING id"
         ") INSERT INTO close"
-        " (prepared, cut_at, last_line, last_settled, month, cut_by, time_zone, account_currencies)"
-        " SELECT id, $2, 0, 0, $1, 'Ada', 'UTC', '{}' FROM prepared",
+        " (prepared, cut_at, last_line, last_settled, account_id, month, cut_by, time_zone, account_currencies)"
+        " SELECT id, $2, 0, 0, $3, $1, 'Ada', 'UTC', '{}' FROM prepared",
         month,
         cut_at,
+        account_id,
     )
 
 

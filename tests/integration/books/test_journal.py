@@ -87,6 +87,21 @@ async def test_each_line_is_corrected_because_of_the_late_event_before_it(connec
     ]
 
 
+async def test_what_an_event_changes_of_lines_before_it_names_that_event_and_not_the_batchs_last(
+    connections: Pool,
+) -> None:
+    await applied(connections, event(bought()))
+    names_it, later = event(paid_with(4_000_000, updated=30, accountId="a")), event(paid_with(3_000_000, updated=60))
+
+    await applied(connections, names_it, later)
+
+    purchase = "SELECT account_id, entry, caused_by FROM journal WHERE movement = 'issued' ORDER BY id OFFSET 1"
+    assert [tuple(row) for row in await connections.fetch(purchase)] == [
+        (None, -1, names_it.order.event_id),
+        ("a", 1, names_it.order.event_id),
+    ]
+
+
 async def test_a_late_purchase_books_first_sight_back(connections: Pool) -> None:
     await applied(connections, event(paid_with(3_500_000, updated=60)))
     assert await standing(connections) == [("first_seen", 3_500_000)]
@@ -94,6 +109,13 @@ async def test_a_late_purchase_books_first_sight_back(connections: Pool) -> None
     await applied(connections, event(bought()))
 
     assert await standing(connections) == [("issued", 5_000_000), ("redeemed", -1_500_000)]
+
+
+async def test_what_is_created_again_later_has_no_line(connections: Pool) -> None:
+    await applied(connections, event(bought()))
+    await applied(connections, event(bought(6_000_000, updated=60)))
+
+    assert await standing(connections) == [("issued", 5_000_000)]
 
 
 async def test_an_event_that_changes_nothing_has_no_line(connections: Pool) -> None:
