@@ -1,6 +1,7 @@
 """What `giftledger close` prints, month by month and account by account."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from consumer.close.signed.listing import Signer
 from consumer.close.store import session
 from consumer.close.verify.check import Finding, Notice
 from consumer.close.verify.database import verify_close
+from consumer.close.verify.evidence import gathered
 from consumer.close.verify.files import verify_files
 from consumer.close.verify.from_topics import verify_from_topics
 from consumer.close.verify.proof import check_proof, prove, read_proof
@@ -110,12 +112,13 @@ async def run_verify(
     trusted = read_public(keys) if keys else None
     wrong = 0
     async with session(settings) as connection:
-        async for period in _periods(connection, month, accounts):
-            found = [finding async for finding in verify_close(connection, period, trusted)]
-            wrong += _show_findings(str(period), found)
-            if from_topics:
-                derived = [finding async for finding in verify_from_topics(connection, settings, period)]
-                wrong += _show_findings(f"{period}, from the topics", derived)
+        periods = [period async for period in _periods(connection, month, accounts)]
+        async with gathered(connection, settings, periods if from_topics else ()) as evidence:
+            for period in periods:
+                wrong += await _show_findings(str(period), verify_close(connection, period, trusted))
+                if from_topics:
+                    derived = verify_from_topics(connection, evidence, period)
+                    wrong += await _show_findings(f"{period}, from the topics", derived)
     if trusted is None:
         click.echo("No --keys: who made the signatures was not asked.")
     _refuse(wrong)
@@ -124,28 +127,47 @@ async def run_verify(
 def run_verify_files(month: date | None, accounts: Accounts, folder: Path, *, keys: Path) -> None:
     """Verify a close that lies in files. Raises Fatal where something is not as it was signed."""
     period = Period(month, accounts[0]) if month and len(accounts) == 1 else None
-    _refuse(_show_findings(str(folder), list(verify_files(folder, period, read_public(keys)))))
+    _refuse(_Findings(verify_files(folder, period, read_public(keys))).show(str(folder)))
 
 
 def run_verify_proof(file: Path, *, keys: Path) -> None:
     """Verify a proof. Raises Fatal where it proves nothing."""
-    _refuse(_show_findings(str(file), list(check_proof(read_proof(file), read_public(keys)))))
+    _refuse(_Findings(check_proof(read_proof(file), read_public(keys))).show(str(file)))
 
 
-def _show_findings(what: str, found: Sequence[Finding]) -> int:
-    wrong = [finding for finding in found if not isinstance(finding, Notice)]
-    good = "as it was signed" if len(found) == len(wrong) else "as it was signed, but see the notices"
-    click.echo(f"{what}: {f'{len(wrong)} findings' if wrong else good}")
-    _list([str(finding) for finding in wrong])
-    _list([f"notice: {finding}" for finding in found if isinstance(finding, Notice)])
-    return len(wrong)
+class _Findings:
+    """Counts what is found, and keeps what is shown of it."""
+
+    def __init__(self, found: Iterable[Finding] = ()) -> None:
+        self._numbers = Counter[type[Finding]]()
+        self._lines: dict[type[Finding], list[str]] = {Finding: [], Notice: []}
+        for finding in found:
+            self.add(finding)
+
+    def add(self, finding: Finding) -> None:
+        kind = type(finding)
+        self._numbers[kind] += 1
+        if self._numbers[kind] <= SHOWN:
+            self._lines[kind].append(f"notice: {finding}" if kind is Notice else str(finding))
+
+    def show(self, what: str) -> int:
+        """Print them, and say how many are wrong."""
+        wrong = self._numbers[Finding]
+        good = "as it was signed, but see the notices" if self._numbers[Notice] else "as it was signed"
+        click.echo(f"{what}: {f'{wrong} findings' if wrong else good}")
+        for kind, lines in self._lines.items():
+            for line in lines:
+                click.echo(f"  {line}")
+            if self._numbers[kind] > SHOWN:
+                click.echo(f"  and {self._numbers[kind] - SHOWN} more")
+        return wrong
 
 
-def _list(lines: Sequence[str]) -> None:
-    for line in lines[:SHOWN]:
-        click.echo(f"  {line}")
-    if len(lines) > SHOWN:
-        click.echo(f"  and {len(lines) - SHOWN} more")
+async def _show_findings(what: str, found: AsyncIterable[Finding]) -> int:
+    findings = _Findings()
+    async for finding in found:
+        findings.add(finding)
+    return findings.show(what)
 
 
 def _refuse(wrong: int) -> None:

@@ -14,7 +14,9 @@ from consumer.close import store
 from consumer.close.month import Period
 from consumer.close.prepare import _cut
 from consumer.close.sign import sign
+from consumer.close.verify import evidence
 from consumer.close.verify.database import verify_close
+from consumer.close.verify.evidence import gathered
 from consumer.close.verify.from_topics import verify_from_topics
 from consumer.common.settings import load
 from consumer.kafka.topics import create_topics
@@ -98,6 +100,14 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return private_key(tmp_path_factory.mktemp("keys"), "Bob")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def files() -> Iterator[None]:
+    """Have what records say in several files, as that of a large topic is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "_AT_ONCE", 2)
+        yield
+
+
 @hypothesis_settings(max_examples=15, deadline=None, phases=[Phase.generate])
 @given(parts=_parts)
 def test_signed_months_never_change_and_are_what_the_topics_come_to(
@@ -124,11 +134,12 @@ async def _history(laboratory: Laboratory, books: Applied, key: Path, parts: lis
                 period = Period(month, account)
                 if await _close(connection, period, key):
                     signed[period] = await _booked(connection, period)
-        for period, rows in signed.items():
-            assert [one async for one in verify_close(connection, period)] == []
-            assert [one async for one in verify_from_topics(connection, books.settings, period)] == []
-            assert await _booked(connection, period) == rows
-            assert await _rollforward(connection, period) == rows
+        async with gathered(connection, books.settings, signed) as said:
+            for period, rows in signed.items():
+                assert [one async for one in verify_close(connection, period)] == []
+                assert [one async for one in verify_from_topics(connection, said, period)] == []
+                assert await _booked(connection, period) == rows
+                assert await _rollforward(connection, period) == rows
 
 
 def _webhook(event: str, data: dict[str, Any], happened: datetime) -> dict[str, Any]:

@@ -14,12 +14,15 @@ from consumer.close.month import Period
 from consumer.close.sign import sign
 from consumer.close.signed.canonical import canonical
 from consumer.close.signed.keys import read_public
+from consumer.close.verify import evidence
 from consumer.close.verify.check import Finding, Notice
+from consumer.close.verify.evidence import gathered
 from consumer.close.verify.files import verify_files, write_close
 from consumer.close.verify.from_topics import verify_from_topics
 from consumer.close.verify.proof import check_proof, prove
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
+from consumer.kafka import scan
 from consumer.postgres.database import Connection, Pool
 from tests.builders import bought, definition, paid_with
 from tests.closing import JULY, JUNE, Applied, closed, findings, manifest, on, private_key, publish
@@ -310,7 +313,8 @@ async def test_what_was_spent_cannot_be_proven(signed: Path, connection: Connect
 
 
 async def from_topics(connection: Connection, settings: Settings, period: Period) -> list[Finding]:
-    return [finding async for finding in verify_from_topics(connection, settings, period)]
+    async with gathered(connection, settings, [period]) as said:
+        return [finding async for finding in verify_from_topics(connection, said, period)]
 
 
 async def test_both_months_are_derived_again_from_the_topics(
@@ -320,6 +324,49 @@ async def test_both_months_are_derived_again_from_the_topics(
 ) -> None:
     assert await from_topics(connection, settings, PERIOD) == []
     assert await from_topics(connection, settings, NEXT) == []
+
+
+async def test_the_topics_are_read_once_for_all_that_is_verified(
+    signed: Path,  # noqa: ARG001 - the months are closed
+    connection: Connection,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = []
+
+    def scanning(*arguments: Any, **options: Any) -> Any:
+        opened.append(arguments)
+        return scan.scanning(*arguments, **options)
+
+    monkeypatch.setattr(evidence, "scanning", scanning)
+    unsigned = Period(JULY.replace(month=8), "a1")
+
+    async with gathered(connection, settings, [PERIOD, NEXT, unsigned]) as said:
+        for period in (PERIOD, NEXT):
+            assert [finding async for finding in verify_from_topics(connection, said, period)] == []
+        with pytest.raises(Fatal, match="is not signed"):
+            await anext(verify_from_topics(connection, said, unsigned))
+
+    assert len(opened) == 1
+
+
+async def test_certificates_that_differ_are_named_in_their_order_from_whichever_file(
+    signed: Path,  # noqa: ARG001 - the months are closed
+    connection: Connection,
+    connections: Pool,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evidence, "_AT_ONCE", 1)
+    await connections.execute("UPDATE giftcert.close_certificate SET balance = balance + 1")
+    await connections.execute(
+        "UPDATE giftcert.close_certificate SET certificate_id = '~' WHERE certificate_id = $1 AND close_id = 1", OURS
+    )
+
+    found = await from_topics(connection, settings, PERIOD)
+
+    assert [one.where for one in found] == [f"certificate {name}" for name in (OTHERS, "~", OURS)]
+    assert "was not signed" in found[-1].what
 
 
 async def test_a_record_that_says_something_else_than_was_applied_is_named_with_what_it_moves(
