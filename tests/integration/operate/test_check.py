@@ -325,7 +325,9 @@ async def test_a_worker_s_setting_that_the_database_contradicts(worker: dict[str
 async def test_every_table_that_a_worker_writes_is_looked_at(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     granted: list[Any] = await connection.fetch(
-        "SELECT DISTINCT table_name FROM information_schema.role_table_grants "
+        "SELECT table_name FROM information_schema.role_table_grants "
+        "WHERE grantee = 'giftledger_writer' AND privilege_type <> 'SELECT' "
+        "UNION SELECT table_name FROM information_schema.role_column_grants "
         "WHERE grantee = 'giftledger_writer' AND privilege_type <> 'SELECT'"
     )
     await connection.close()

@@ -90,7 +90,7 @@ async def test_of_ten_thousand_messages_the_hundred_bad_ones_cost_only_themselve
     monkeypatch.setattr("consumer.worker.worker.apply", counted)
 
     async with working(settings):
-        await until(lambda: _count(connections, 9_900), "9,900 applied attempts")
+        await until(lambda: _count(connections, 9_900), "9,900 applied attempts", 600)
         letters = await until(lambda: _letters(settings, 100), "100 dead letters")
 
     assert len(letters) == 100
