@@ -87,6 +87,8 @@ def _text(name: str, value: str) -> str:
         raise SettingsError(f"{name}: not UTF-8") from None
     if _CONTROL.search(text):
         raise SettingsError(f"{name}: holds a line end or another control character")
+    if text and not text.strip():
+        raise SettingsError(f"{name}: is blank")
     if _QUOTED.fullmatch(text):
         raise SettingsError(f"{name}: is in quotation marks, which would be part of the value: take them away")
     return text

@@ -28,7 +28,8 @@ Ratio = Annotated[float, Meta(gt=0, le=1)]
 NONE = "none"
 
 
-_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/;\[\]@]+)(:\d{1,5})?")
+_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/;\[\]@]+)(:(?P<port>\d{1,5}))?")
+_POSTGRES_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:]*)(:(?P<port>\d{1,5}))?")
 # Over TLS, or not out of this machine: the key goes there. Without a query, for paths are put behind it.
 _SENDER_API = re.compile(r"https://[^\s/@?#]+(/[^\s?#]*)?|http://(localhost|127\.0\.0\.1)(:\d+)?(/[^\s?#]*)?")
 # Kafka allows 249 characters in a topic's name, of which the longest family takes some.
@@ -102,7 +103,7 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     # Of keys and bodies, decompressed: Kafka's own limits count what was compressed.
     batch_max_bytes: PositiveInt = 16_777_216
     # It ends, to be started again, when it makes no progress for so long though nothing is away.
-    worker_stall_seconds: PositiveFloat = 120
+    worker_stall_seconds: Annotated[float, Meta(ge=1, le=1e9)] = 120
     # It stops when more than this many, and more than this share, of the last 1,000 records were dead-lettered.
     dead_letter_max_count: PositiveInt = 100
     dead_letter_max_ratio: Ratio = 0.2
@@ -135,7 +136,7 @@ class Settings(Struct, rename="upper", frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def __post_init__(self) -> None:
-        if not all(_SERVER.fullmatch(server.strip()) for server in self.kafka_bootstrap_servers.split(",")):
+        if not all(_is_server(_SERVER, server.strip()) for server in self.kafka_bootstrap_servers.split(",")):
             raise ValueError("KAFKA_BOOTSTRAP_SERVERS must be host:port, several separated by commas")
         if not _TOPIC_PREFIX.fullmatch(self.topic_prefix):
             raise ValueError("TOPIC_PREFIX must be at most 200 letters, digits, dots, hyphens and underscores of ASCII")
@@ -258,13 +259,18 @@ def _lacking_for_oauth(settings: Settings) -> str | None:
     return None
 
 
+def _is_server(form: re.Pattern[str], text: str) -> bool:
+    server = form.fullmatch(text)
+    return server is not None and int(server["port"] or 1) in range(1, 65536)
+
+
 def _is_postgres_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
     hosts = parts.netloc.rpartition("@")[2].split(",")
-    readable = all(re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:]*)(:\d+)?", host) for host in hosts)
+    readable = all(_is_server(_POSTGRES_SERVER, host) for host in hosts)
     return readable and parts.scheme in {"postgres", "postgresql"} and not parts.fragment
 
 

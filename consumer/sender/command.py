@@ -49,9 +49,15 @@ def _show(summary: Summary) -> None:
         if found[verdict]:
             click.echo(f"    {verdict.value}: {found[verdict]}")
     if not summary.lists and not summary.failures:
-        click.echo("No list was due: --max-age says when one is again, --everyone asks also for who holds nothing.")
+        click.echo(
+            "No list was due: --max-age says when one is again, --everyone asks also for who holds nothing. "
+            "A list that could not be had rests for a minute, longer each time."
+        )
     if summary.failures:
-        click.echo(f"{summary.failures} lists could not be had; they are asked for again later.")
+        failed = f"{summary.failures} lists could not be had; they are asked for again later."
+        if summary.failures == summary.lists:
+            raise Fatal(failed)
+        click.echo(failed)
     if found.keys() & DIFFERENCES:
         click.echo("`giftledger reconcile --list table` shows what differs.")
 

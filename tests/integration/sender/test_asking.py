@@ -474,6 +474,15 @@ async def test_a_run_that_finds_nothing_due_says_why(
     assert "No list was due: --max-age says when one is again" in second
 
 
+async def test_a_run_that_got_nothing_fails(connections: Pool, environment: Environment) -> None:
+    api = SimulatedApi(await sold(connections, held(1, "c")))
+    api.faults.extend([None, Fault.REDIRECT])
+
+    async with asked(api, environment) as settings:
+        with pytest.raises(Fatal, match="1 lists could not be had"):
+            await run_reconcile(settings, Wanted(), asyncio.Event())
+
+
 async def test_a_signal_ends_it(
     connections: Pool, environment: Environment, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ SECRET = "hunter2-is-no-password"
 # What every setting refuses. The rest are free texts: see FREE_TEXTS.
 REFUSED = {
     "KAFKA_BOOTSTRAP_SERVERS": (
+        *("host:65536", "host:0"),
         *("kafka://a:9092", "http://a", "a:9092;b:9092", "a:9092 b:9092", "a:port", ":9092", ",", "a,,b", "[::1:9092"),
         *("PLAINTEXT://a:9092", "a:9092,", "user@a:9092"),
     ),
@@ -26,6 +27,7 @@ REFUSED = {
     "DATABASE_TIMEOUT_SECONDS": ("0", "-1", "long", "nan", "inf", "0.0009", "2147484", "1e400"),
     "DATABASE_URL": (
         *(SECRET, f"mysql://u:{SECRET}@host/db", f"postgresql://u:{SECRET}@host:port/db", f"u:{SECRET}@host/db"),
+        *(f"postgresql://u:{SECRET}@host:65536/db", f"postgresql://u:{SECRET}@host:0/db"),
         *(f"postgresql://u:x#{SECRET}@host/db", f"postgresql://u:{SECRET}/x@host/db", f"postgresql://[::{SECRET}/db"),
     ),
     "WEBHOOK_SIGNING_KEYS": (
@@ -56,7 +58,7 @@ REFUSED = {
     "SHUTDOWN_GRACE_SECONDS": ("0", "-1", "20s", "nan", "inf"),
     "BATCH_MAX_RECORDS": ("0", "-1", "many"),
     "BATCH_MAX_BYTES": ("0", "-1", "many"),
-    "WORKER_STALL_SECONDS": ("0", "-1", "2m", "nan", "inf"),
+    "WORKER_STALL_SECONDS": ("0", "-1", "0.9", "1e-9", "2m", "nan", "inf"),
     "DEAD_LETTER_MAX_COUNT": ("0", "-1", "many"),
     "DEAD_LETTER_MAX_RATIO": ("0", "1.01", "20%", "nan"),
     "SENDER_API_URL": (
@@ -113,6 +115,11 @@ def test_what_is_not_ours_in_the_environment_is_passed_over() -> None:
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_an_empty_setting_is_one_that_is_not_set(name: str) -> None:
     assert load({name: ""}) == Settings()
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED.keys() | FREE_TEXTS))
+def test_a_blank_setting_is_refused(name: str) -> None:
+    assert refusal(**{name: " "}) == f"{name}: is blank"
 
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("1", True), ("0", False)])
