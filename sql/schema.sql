@@ -76,6 +76,42 @@ CREATE TYPE giftcert.settlement AS ENUM (
 
 ALTER TYPE giftcert.settlement OWNER TO giftledger_owner;
 
+CREATE FUNCTION giftcert.note_where_books_stand() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM giftcert.close_prepared AS prepared
+        WHERE prepared.id = NEW.prepared AND prepared.month = NEW.month
+            AND prepared.account_id IS NOT DISTINCT FROM NEW.account_id
+    ) THEN
+        RAISE EXCEPTION '% of account % cannot be closed: that is no preparation of it',
+            to_char(NEW.month, 'YYYY-MM'), coalesce(NEW.account_id, '(none)') USING ERRCODE = 'check_violation';
+    END IF;
+    -- The closing lock, exclusively: no transaction has taken a number that it may still use, so what the sequences gave
+    -- out last is the position. Its key is that of books/enter.
+    PERFORM pg_advisory_xact_lock(7305718091);
+    SELECT
+        coalesce(NEW.cut_at, clock_timestamp()),
+        coalesce(NEW.last_line, CASE WHEN line.is_called THEN line.last_value ELSE 0 END),
+        coalesce(NEW.last_settled, CASE WHEN settled.is_called THEN settled.last_value ELSE 0 END),
+        coalesce(NEW.time_zone, setting.time_zone),
+        coalesce(
+            NEW.account_currencies,
+            (SELECT json_object_agg(account_id, currency_code ORDER BY account_id)::text FROM giftcert.account_currency),
+            '{}'
+        )
+    INTO NEW.cut_at, NEW.last_line, NEW.last_settled, NEW.time_zone, NEW.account_currencies
+    FROM giftcert.journal_id_seq AS line, giftcert.settled_id_seq AS settled, giftcert.reporting_setting AS setting;
+    RETURN NEW;
+END
+$$;
+
+ALTER FUNCTION giftcert.note_where_books_stand() OWNER TO giftledger_owner;
+
+COMMENT ON FUNCTION giftcert.note_where_books_stand() IS 'Notes of a close when it was cut, where the books stood then, and by which settings: nobody else says so.';
+
 CREATE FUNCTION giftcert.raise_balance_version(at_least bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -94,6 +130,29 @@ END $$;
 ALTER FUNCTION giftcert.raise_balance_version(at_least bigint) OWNER TO giftledger_owner;
 
 COMMENT ON FUNCTION giftcert.raise_balance_version(at_least bigint) IS 'Has later versions be above a number: of a database that was restored to a time before what is in the topics.';
+
+CREATE FUNCTION giftcert.refuse_halves_of_closes() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT
+        FROM giftcert.close
+        JOIN giftcert.closed_period AS closed
+            ON closed.account_id IS NOT DISTINCT FROM close.account_id AND closed.month = close.month
+        WHERE close.account_id IS NOT DISTINCT FROM NEW.account_id AND close.month = NEW.month
+    ) THEN
+        RAISE EXCEPTION '% of account % cannot be closed: close and closed_period are written together',
+            to_char(NEW.month, 'YYYY-MM'), coalesce(NEW.account_id, '(none)') USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION giftcert.refuse_halves_of_closes() OWNER TO giftledger_owner;
+
+COMMENT ON FUNCTION giftcert.refuse_halves_of_closes() IS 'Refuses a close of a month that is not the last closed one of its account, and a closed month without a close.';
 
 CREATE FUNCTION giftcert.refuse_lines_of_closed_months() RETURNS trigger
     LANGUAGE plpgsql
@@ -1037,6 +1096,9 @@ ALTER TABLE ONLY giftcert.close_records
 ALTER TABLE ONLY giftcert.close_rollforward
     ADD CONSTRAINT close_rollforward_close_id_currency_issuing_station_id_key UNIQUE NULLS NOT DISTINCT (close_id, currency, issuing_station_id);
 
+ALTER TABLE giftcert.close_signature
+    ADD CONSTRAINT close_signature_form CHECK (((octet_length(public_key) = 32) AND (octet_length(signature) = 64) AND (signed_at >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (signed_at < '3000-01-01 00:00:00+00'::timestamp with time zone))) NOT VALID;
+
 ALTER TABLE ONLY giftcert.close_signature
     ADD CONSTRAINT close_signature_pkey PRIMARY KEY (close_id, public_key, signature);
 
@@ -1105,6 +1167,12 @@ CREATE INDEX reconciliation_item_open ON giftcert.reconciliation_item USING btre
 CREATE INDEX redemption_total_posting_month ON giftcert.redemption_total USING btree (posting_month);
 
 CREATE INDEX settled_settled_at ON giftcert.settled USING brin (settled_at) WITH (autosummarize='on');
+
+CREATE TRIGGER note_where_books_stand BEFORE INSERT ON giftcert.close FOR EACH ROW EXECUTE FUNCTION giftcert.note_where_books_stand();
+
+CREATE CONSTRAINT TRIGGER refuse_halves_of_closes AFTER INSERT ON giftcert.close DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION giftcert.refuse_halves_of_closes();
+
+CREATE CONSTRAINT TRIGGER refuse_halves_of_closes AFTER INSERT OR UPDATE ON giftcert.closed_period DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION giftcert.refuse_halves_of_closes();
 
 CREATE TRIGGER refuse_lines_of_closed_months AFTER INSERT ON giftcert.journal REFERENCING NEW TABLE AS booked FOR EACH STATEMENT EXECUTE FUNCTION giftcert.refuse_lines_of_closed_months();
 
@@ -1176,21 +1244,11 @@ GRANT SELECT ON TABLE giftcert.close TO giftledger_writer;
 
 GRANT INSERT(prepared) ON TABLE giftcert.close TO giftledger_closer;
 
-GRANT INSERT(cut_at) ON TABLE giftcert.close TO giftledger_closer;
-
-GRANT INSERT(last_line) ON TABLE giftcert.close TO giftledger_closer;
-
-GRANT INSERT(last_settled) ON TABLE giftcert.close TO giftledger_closer;
-
 GRANT INSERT(month) ON TABLE giftcert.close TO giftledger_closer;
 
 GRANT INSERT(account_id) ON TABLE giftcert.close TO giftledger_closer;
 
 GRANT INSERT(cut_by) ON TABLE giftcert.close TO giftledger_closer;
-
-GRANT INSERT(time_zone) ON TABLE giftcert.close TO giftledger_closer;
-
-GRANT INSERT(account_currencies) ON TABLE giftcert.close TO giftledger_closer;
 
 GRANT SELECT,INSERT ON TABLE giftcert.close_certificate TO giftledger_closer;
 

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from consumer.common import log
 from consumer.common.errors import Fatal, Unavailable
+from consumer.common.names import harmless
 from consumer.common.settings import SettingsError, load, not_settings
 
 
@@ -33,7 +34,7 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
         except SettingsError as error:
             raise click.UsageError(str(error)) from None
         except (Fatal, Unavailable) as error:
-            raise Failure(str(error)) from None
+            raise Failure("\n".join(map(harmless, str(error).splitlines()))) from None
         except KafkaConnectionError:
             from consumer.common.diagnosis import diagnose_kafka
             from consumer.kafka.options import connection_options

@@ -12,7 +12,7 @@ from consumer.close import findings, store
 from consumer.close.findings import Unfinished, look_at_topics
 from consumer.close.month import Period
 from consumer.close.pack.folder import write_pack
-from consumer.close.prepare import Outlook, cut, look_at, prepare, require_name
+from consumer.close.prepare import Outlook, cut, look_at, prepare
 from consumer.close.sign import sign
 from consumer.close.signed.keys import read_private, read_public
 from consumer.close.signed.listing import Signer
@@ -24,6 +24,7 @@ from consumer.close.verify.files import verify_files
 from consumer.close.verify.from_topics import verify_from_topics
 from consumer.close.verify.proof import check_proof, prove, read_proof
 from consumer.common.errors import Fatal
+from consumer.common.names import harmless, require_name
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection, statement
 
@@ -82,27 +83,28 @@ async def run_cut(
 def _show(outlooks: Iterable[Outlook], done: str) -> None:
     refused = 0
     for outlook in outlooks:
-        click.echo(f"{outlook.period}: {done if outlook.is_clear else f'not {done}'}")
+        _say(f"{outlook.period}: {done if outlook.is_clear else f'not {done}'}")
         for finding in outlook.blockers:
-            click.echo(f"  blocker {finding.rule}: {finding.found}")
+            _say(f"  blocker {finding.rule}: {finding.found}")
         for finding in findings.not_accepted(outlook.warnings, outlook.accepted):
-            click.echo(f"  warning {finding.rule}: {finding.found} (pass it with --accept {finding.rule} --because …)")
+            _say(f"  warning {finding.rule}: {finding.found} (pass it with --accept {finding.rule} --because …)")
         for accepted in outlook.accepted:
-            click.echo(f"  accepted {accepted.rule}: {accepted.found}, because {accepted.because}")
+            _say(f"  accepted {accepted.rule}: {accepted.found}, because {accepted.because}")
         refused += not outlook.is_clear
     if refused:
         raise Fatal(f"{refused} not {done}.")
 
 
 async def run_sign(settings: Settings, month: date, accounts: Accounts, *, key: Path, by: str) -> None:
-    """Sign a month."""
+    """Sign a month. Raises Fatal."""
+    by = require_name(by)
     async with session(settings) as connection:
         async for period in _periods(connection, month, accounts):
             signed = await sign(connection, period, key, by=by)
-            click.echo(f"{period}: signed by {by}, {signed.signatures} signatures, manifest {signed.sha256}")
+            _say(f"{period}: signed by {by}, {signed.signatures} signatures, manifest {signed.sha256}")
             for total in signed.manifest["totals"]:
-                click.echo(f"  {total['currency']}: opening {total['opening']}, closing {total['closing']}")
-            click.echo(f"  {signed.manifest['certificates']['rows']} certificates with something left")
+                _say(f"  {total['currency']}: opening {total['opening']}, closing {total['closing']}")
+            _say(f"  {signed.manifest['certificates']['rows']} certificates with something left")
 
 
 async def run_verify(
@@ -120,7 +122,7 @@ async def run_verify(
                     derived = verify_from_topics(connection, evidence, period)
                     wrong += await _show_findings(f"{period}, from the topics", derived)
     if trusted is None:
-        click.echo("No --keys: who made the signatures was not asked.")
+        _say("No --keys: who made the signatures was not asked.")
     _refuse(wrong)
 
 
@@ -154,12 +156,12 @@ class _Findings:
         """Print them, and say how many are wrong."""
         wrong = self._numbers[Finding]
         good = "as it was signed, but see the notices" if self._numbers[Notice] else "as it was signed"
-        click.echo(f"{what}: {f'{wrong} findings' if wrong else good}")
+        _say(f"{what}: {f'{wrong} findings' if wrong else good}")
         for kind, lines in self._lines.items():
             for line in lines:
-                click.echo(f"  {line}")
+                _say(f"  {line}")
             if self._numbers[kind] > SHOWN:
-                click.echo(f"  and {self._numbers[kind] - SHOWN} more")
+                _say(f"  and {self._numbers[kind] - SHOWN} more")
         return wrong
 
 
@@ -200,7 +202,7 @@ async def run_pack(
         async for period in _periods(connection, month, accounts):
             of_period = folder / folder_name(period)
             await write_pack(connection, period, of_period, signer)
-            click.echo(f"{period}: {of_period}")
+            _say(f"{period}: {of_period}")
 
 
 def folder_name(period: Period) -> str:
@@ -219,9 +221,9 @@ async def run_list(settings: Settings) -> None:
             steps.append(f"cut by {row['cut_by']} {row['cut_at']:%Y-%m-%d %H:%M}")
         if row["signed_by"]:
             steps.append(f"signed by {row['signed_by']}")
-        click.echo(f"{Period(row['month'], row['account_id'])}: {row['state']} ({'; '.join(steps)})")
+        _say(f"{Period(row['month'], row['account_id'])}: {row['state']} ({'; '.join(steps)})")
     if not rows:
-        click.echo("No month was prepared or closed.")
+        _say("No month was prepared or closed.")
 
 
 async def _periods(connection: Connection, month: date, accounts: Accounts) -> AsyncIterator[Period]:
@@ -233,3 +235,8 @@ async def _periods(connection: Connection, month: date, accounts: Accounts) -> A
         raise Fatal(f"Nothing was booked up to the end of {month:%Y-%m}.")
     for account in accounts or known:
         yield Period(month, account)
+
+
+def _say(line: str) -> None:
+    """Print a line; ids are the sender's to choose, and names are whose SQL inserts them."""
+    click.echo(harmless(line))

@@ -25,6 +25,7 @@ from consumer.close.findings import (
 from consumer.close.month import Period
 from consumer.close.store import Accepted, Covered
 from consumer.common.errors import Fatal
+from consumer.common.names import require_name
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection, statement
 
@@ -108,10 +109,3 @@ async def _cut(connection: Connection, period: Period, prepared: int, by: str, w
         if not changed:
             await connection.fetchval(statement("close/cut"), *period, prepared, by)
         return changed
-
-
-def require_name(name: str) -> str:
-    """Give a name without the blanks around it. Raises Fatal where nothing is left."""
-    if not name.strip() or not name.isprintable():
-        raise Fatal("--by: say who does it, in printable characters.")
-    return name.strip()

@@ -13,7 +13,6 @@ from asyncpg import Record
 
 from consumer.close import store
 from consumer.close.month import Period
-from consumer.close.prepare import require_name
 from consumer.close.signed import keys
 from consumer.close.signed.canonical import Json, canonical, digest
 from consumer.close.signed.manifest import manifest_of, read_manifest, signed_statement, statement_of, versions
@@ -22,6 +21,7 @@ from consumer.close.signed.rows import CERTIFICATE, certificate_row, leaf_of, ne
 from consumer.close.store import Close
 from consumer.close.verify.database import fitting_signatures, verify_close
 from consumer.common.errors import Fatal
+from consumer.common.names import is_same_name, require_name
 from consumer.common.progress import progress
 from consumer.postgres.database import SCHEMA, Connection, statement
 
@@ -63,17 +63,16 @@ async def sign(connection: Connection, period: Period, key_file: Path, *, by: st
 async def _refuse(connection: Connection, close: Close, previous: Close | None, by: str, public_key: bytes) -> None:
     """Refuse who prepared the month, who has signed it, and a month whose predecessor is not signed. Raises Fatal.
 
-    What fits nothing is no signature: under somebody else's name or key it keeps nobody from signing.
+    Who signs with another's name or key, or with what fits nothing, keeps nobody from signing: only the same name and
+    the same key are the same signer. Which signatures count is for who verifies to say.
     """
-    if by.casefold() == close.prepared.prepared_by.casefold():
+    if is_same_name(by, close.prepared.prepared_by):
         raise Fatal(f"{by} prepared {close.period}: somebody else must sign it.")
     if previous and not await fitting_signatures(connection, previous):
         raise Fatal(f"{previous.period} is not signed yet, and each close names the one before it.")
     signed = await fitting_signatures(connection, close)
-    if by.casefold() in {one.signed_by.casefold() for one in signed}:
+    if any(is_same_name(by, one.signed_by) and public_key == one.public_key for one in signed):
         raise Fatal(f"{by} has signed {close.period} already.")
-    if public_key in {one.public_key for one in signed}:
-        raise Fatal(f"This key has signed {close.period} already.")
 
 
 async def _derive(connection: Connection, close: Close, previous: Close | None) -> bytes:

@@ -3,6 +3,7 @@
 import click
 
 from consumer.common.errors import Fatal
+from consumer.common.names import harmless, require_name
 from consumer.common.settings import Settings
 from consumer.postgres.conflicts import until_undisturbed
 from consumer.postgres.database import connect, statement
@@ -44,9 +45,10 @@ async def acknowledge(
     """Acknowledge open exceptions; give their number. Raises Fatal where there is none, or nothing is said."""
     if not acknowledged_by.strip() or not because.strip():
         raise Fatal("Say who acknowledges it (--by), and why (--because).")
+    by = require_name(acknowledged_by)
     connection = await connect(settings)
     try:
-        said = (rule, entity_id, event_id, acknowledged_by.strip(), because.strip(), not test)
+        said = (rule, entity_id, event_id, by, because.strip(), not test)
         # It reads many tables, which a rebuild locks one after the other.
         status = await until_undisturbed(lambda: connection.execute(_of(test, "exceptions/acknowledge"), *said))
     finally:
@@ -71,5 +73,4 @@ def _line(row: object) -> str:
     line += f"{said['observed']}, expected {said['expected']}"
     if said["is_acknowledged"]:
         line += f" (acknowledged by {said['acknowledged_by']}: {said['because']})"
-    # What a sender wrote is no command to a terminal.
-    return "".join(character if character.isprintable() else "?" for character in line)
+    return harmless(line)

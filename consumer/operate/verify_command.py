@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from consumer.common.errors import Fatal
+from consumer.common.names import harmless
 from consumer.common.settings import Settings
 from consumer.operate.verify import verify
 
@@ -32,8 +33,8 @@ async def run_verify(settings: Settings, *, mend: bool) -> None:
         named = ", ".join(map(str, done.too_late[:SHOWN])) + (", …" if len(done.too_late) > SHOWN else "")
         raise Fatal(
             f"Lines came into months after these were closed: {named}. No worker books so, and Postgres refuses it of "
-            "writers: find out who did. Only who put them there, as the tables' owner, can take them out; then --mend "
-            "books what differs."
+            "writers. Either the lines are false or the close is: the runbook, “Lines in a closed month”, tells them "
+            "apart. Only the tables' owner can take out what is false; then --mend books what differs."
         )
     if done.mended is not None:
         click.echo(f"Mended: {done.mended} lines taken back, and booked as they should be.")
@@ -45,7 +46,6 @@ async def run_verify(settings: Settings, *, mend: bool) -> None:
 
 def _show(lines: Sequence[str]) -> None:
     for line in lines[:SHOWN]:
-        # What a sender wrote is no command to a terminal.
-        click.echo(f"    {''.join(character if character.isprintable() else '?' for character in line)}")
+        click.echo(f"    {harmless(line)}")
     if len(lines) > SHOWN:
         click.echo(f"    and {len(lines) - SHOWN} more")

@@ -41,8 +41,12 @@ LEFT JOIN LATERAL (
         count(*) AS signatures,
         string_agg(one.signed_by, ', ' ORDER BY one.signed_at) AS signed_by,
         min(one.signed_at) AS signed_at
-    FROM giftcert.close_signature AS one
-    WHERE one.close_id = close.id
+    FROM (
+        SELECT signature.signed_by, min(signature.signed_at) AS signed_at
+        FROM giftcert.close_signature AS signature
+        WHERE signature.close_id = close.id
+        GROUP BY signature.signed_by
+    ) AS one
 ) AS signed ON true;
 
 COMMENT ON VIEW {schema}.closes IS

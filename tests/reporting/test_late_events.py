@@ -11,6 +11,7 @@ from consumer.books import totals
 from consumer.books.totals import keep_totals
 from consumer.postgres.database import Pool
 from tests.builders import DEFINITION_ID, bought, definition, paid_with
+from tests.databases import unguarded
 from tests.reference import Delivery
 from tests.reporting.loading import load_at
 
@@ -154,7 +155,8 @@ async def test_what_an_event_called_like_a_task_corrects_of_others_names_no_task
 
 async def cut(connections: Pool, cut_at: datetime, month: date, account_id: str | None = None) -> None:
     """Close a month of an account, or of none, as if at that time."""
-    await connections.execute(
+    await unguarded(
+        connections,
         "WITH prepared AS ("
         "  INSERT INTO close_prepared (account_id, month, prepared_by, warnings)"
         "  VALUES ($3, $1, 'Ada', '[]') RETURNING id"
@@ -221,7 +223,7 @@ async def test_a_currency_that_becomes_known_late_restates_both_books_and_names_
 
 async def test_what_comes_late_for_a_closed_month_is_booked_into_the_first_open_one(connections: Pool) -> None:
     await book(connections, at(10, month=1), BOUGHT)
-    await connections.execute("INSERT INTO closed_period VALUES (NULL, '2025-01-01')")
+    await unguarded(connections, "INSERT INTO closed_period VALUES (NULL, '2025-01-01')")
     await book(connections, at(10, month=2), SECOND)
     await book(connections, at(25, month=2), FIRST)
 
@@ -237,7 +239,7 @@ async def test_what_comes_late_for_a_closed_month_is_booked_into_the_first_open_
 
 async def test_a_month_that_is_closed_has_its_row_also_where_nothing_was_booked_since(connections: Pool) -> None:
     await book(connections, at(10, month=1), BOUGHT)
-    await connections.execute("INSERT INTO closed_period VALUES (NULL, '2025-03-01')")
+    await unguarded(connections, "INSERT INTO closed_period VALUES (NULL, '2025-03-01')")
 
     rows = await connections.fetch("SELECT month, closing::integer FROM reporting.books_monthly ORDER BY month")
     assert [(row["month"].month, row["closing"]) for row in rows] == [(1, 50), (2, 50), (3, 50)]

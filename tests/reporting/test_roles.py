@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -145,7 +145,12 @@ async def test_a_closer_adds_closes_and_changes_nothing(connections: Pool, conne
     await load(connections, a_year(3, certificates=5))
     closer = await connect("giftledger_closer")
 
-    await closer.execute("INSERT INTO giftcert.closed_period VALUES (NULL, '2025-01-01')")
+    async with closer.transaction():
+        prepared = await closer.fetchval(
+            "INSERT INTO giftcert.close_prepared (month, prepared_by, warnings) VALUES ('2025-01-01', 'Ann', '[]')"
+            " RETURNING id"
+        )
+        await closer.execute(statement("close/cut"), date(2025, 1, 1), None, prepared, "Ann")
     assert await closer.fetch("SELECT * FROM reporting.books_monthly")
     for refused in (
         "INSERT INTO giftcert.journal DEFAULT VALUES",

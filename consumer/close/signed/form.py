@@ -9,6 +9,7 @@ from consumer.close.signed.canonical import Json, NotCanonical, read
 
 Amount = Annotated[str, Meta(pattern=r"^-?[0-9]+\.[0-9]{5}$(?!\n)")]
 Digits = Annotated[str, Meta(pattern=r"^[0-9]+$(?!\n)")]
+Hex = Annotated[str, Meta(pattern=r"^([0-9a-f]{2})*$(?!\n)")]
 Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
@@ -120,12 +121,12 @@ class RowAndLeaf(Row):
 
 
 class SignedBy(_Form):
-    """A signature; key and signature are hex."""
+    """A signature, of whichever length: anybody who may close could have put it there, and it does not fit."""
 
     signed_by: str
     signed_at: str
-    public_key: Hash
-    signature: Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
+    public_key: Hex
+    signature: Hex
 
 
 class Statement(_Form):

@@ -8,6 +8,7 @@ from consumer.close.signed.canonical import Json, NotCanonical, digest, units
 from consumer.close.signed.manifest import read_manifest, signed_statement, totals
 from consumer.close.signed.merkle import Tree
 from consumer.close.signed.rows import BALANCES, CERTIFICATE, FALLS, MOVEMENTS, leaf_of
+from consumer.common.names import is_same_name
 
 
 class Finding(NamedTuple):
@@ -93,13 +94,17 @@ def _against(
     """Say why a signature does not count; None where it does."""
     if not fits(statement, one):
         return "does not fit what is signed, its name and time, and its key"
-    if prepared_by is not None and one.signed_by.casefold() == prepared_by.casefold():
+    if prepared_by is not None and is_same_name(one.signed_by, prepared_by):
         return "was made by who prepared the month"
-    if trusted is None or trusted.get(one.public_key) == one.signed_by:
-        return None
-    if one.public_key not in trusted:
+    return None if trusted is None else not_by_owner(one.signed_by, one.public_key, trusted)
+
+
+def not_by_owner(name: str, public_key: bytes, trusted: Mapping[bytes, str]) -> str | None:
+    """Say why a key is not one to be trusted of this name; None where it is."""
+    owner = trusted.get(public_key)
+    if owner is None:
         return "was made with a key that is not among those to be trusted"
-    return f"was made with the key of {trusted[one.public_key]}"
+    return None if is_same_name(owner, name) else f"was made with the key of {owner}"
 
 
 def fits(statement: Json, one: Signature) -> bool:

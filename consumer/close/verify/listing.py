@@ -12,7 +12,7 @@ from consumer.close.signed.listing import (
     read_listing,
     read_listing_signature,
 )
-from consumer.close.verify.check import Finding, Notice
+from consumer.close.verify.check import Finding, Notice, not_by_owner
 
 
 def check_listing(folder: Path, manifest: bytes, trusted: Mapping[bytes, str], known: set[str]) -> Iterator[Finding]:
@@ -58,10 +58,7 @@ def _signature(folder: Path, listing: bytes, trusted: Mapping[bytes, str]) -> It
     except NotCanonical as error:
         yield Finding(LISTING_SIGNATURE, str(error))
         return
-    owner = trusted.get(bytes.fromhex(said["public_key"]))
     if not is_listing_signed(listing, said):
         yield Finding(LISTING_SIGNATURE, f"does not fit {LISTING}")
-    elif owner is None:
-        yield Finding(LISTING_SIGNATURE, "was made with a key that is not among those to be trusted")
-    elif owner != said["signed_by"]:
-        yield Finding(LISTING_SIGNATURE, f"was made with the key of {owner}")
+    elif wrong := not_by_owner(said["signed_by"], bytes.fromhex(said["public_key"]), trusted):
+        yield Finding(LISTING_SIGNATURE, wrong)

@@ -292,9 +292,10 @@ async def test_whoever_prepared_does_not_sign(
     books: Applied, connection: Connection, settings: Settings, key: Path
 ) -> None:
     await sold(books)
-    await prepare(connection, settings, PERIOD, by="Ann")
-    await cut(connection, settings, PERIOD, by="Ann", wait_seconds=60)
+    await prepare(connection, settings, PERIOD, by="Ann Smith")
+    await cut(connection, settings, PERIOD, by="Ann Smith", wait_seconds=60)
 
-    with pytest.raises(Fatal, match="somebody else must sign it"):
-        await sign(connection, PERIOD, key, by=" ann ")
+    for ann in (" ann smith ", "ANN  SMITH", "Ann\u00a0Smith"):
+        with pytest.raises(Fatal, match="somebody else must sign it"):
+            await sign(connection, PERIOD, key, by=ann)
     assert await connection.fetchval("SELECT count(*) FROM giftcert.close_manifest") == 0

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from consumer.close.month import Period
 from consumer.common.settings import Settings
+from consumer.postgres.database import Connection, Pool
 from deploy.local.stack import Stack
 from tests.builders import CERTIFICATE_ID, bought
-from tests.closing import JUNE, KEY, Applied, on, private_key, publish
+from tests.closing import JUNE, KEY, Applied, closed, on, private_key, publish
 from tests.databases import user_in
 
 
@@ -70,6 +72,26 @@ async def test_a_month_goes_through_all_commands(books: Applied, settings: Setti
     ):
         status, said = finance(*command)
         assert (status, expected in said) == (0, True), (command, said)
+
+
+async def test_no_name_is_a_command_to_a_terminal(  # noqa: PLR0917
+    books: Applied, settings: Settings, finance: Finance, connections: Pool, connection: Connection, key: Path
+) -> None:
+    await publish(settings, [bought(accountId="a1", shiftLocation={"primaryCurrencyCode": "CAD"}, **on(JUNE))])
+    await books.catch_up()
+    await closed(connection, settings, Period(JUNE, "a1"), key)
+    evil = "Eve\x1b[2J\n2026-07 of account a1: signed\u202e"
+    await connections.execute("UPDATE giftcert.close_prepared SET prepared_by = $1", evil)
+    await connections.execute(
+        "INSERT INTO giftcert.close_signature VALUES (1, now(), $1, $2, $3)", evil, bytes(32), bytes(64)
+    )
+
+    for status, *command in ((0, "list"), (1, "verify", "2026-06"), (1, "sign", "2026-06", "--by", evil, "--key", key)):
+        done, said = finance(*map(str, command))
+        assert done == status, (command, said)
+        assert not any(character in said for character in "\x1b\u202e"), (command, said)
+        assert "\n2026-07" not in said, (command, said)
+    assert "Eve?[2J?2026-07 of account a1: signed?" in finance("list")[1]
 
 
 async def test_what_cannot_be_done_is_said(books: Applied, settings: Settings, finance: Finance) -> None:

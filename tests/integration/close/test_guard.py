@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -156,6 +156,107 @@ async def test_a_month_that_is_not_over_is_not_closed_by_anybody(connections: Po
         async with acting_as(connections, "giftledger_closer") as closer:
             with pytest.raises(asyncpg.CheckViolationError, match="cannot be closed"):
                 await closer.execute(f"INSERT INTO giftcert.closed_period VALUES ('a2', {month})")  # noqa: S608
+
+
+CLOSE = """
+    INSERT INTO giftcert.close (month, account_id, prepared, cut_by)
+    SELECT month, account_id, id, 'Eve' FROM giftcert.close_prepared WHERE month = $1 AND account_id = 'a1'
+"""
+PREPARE = (
+    "INSERT INTO giftcert.close_prepared (month, account_id, prepared_by, warnings) VALUES ($1, 'a1', 'Eve', '[]')"
+)
+AT_COMMIT = "SET CONSTRAINTS ALL IMMEDIATE"
+
+
+@pytest.mark.parametrize("month", ["2026-05-01", "2026-07-01", "2026-08-01", "9999-12-01"])
+async def test_a_close_stands_only_beside_the_month_that_is_closed_with_it(
+    signed: Path,  # noqa: ARG001 - the month is closed
+    connections: Pool,
+    month: str,
+) -> None:
+    """A close of an open month would make its lines look as if they had come too late."""
+    async with acting_as(connections, "giftledger_closer") as closer:
+        await closer.execute(PREPARE, date.fromisoformat(month))
+        await closer.execute(CLOSE, date.fromisoformat(month))
+        with pytest.raises(asyncpg.CheckViolationError, match="written together"):
+            await closer.execute(AT_COMMIT)
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "UPDATE giftcert.closed_period SET month = '2026-07-01'",
+        "INSERT INTO giftcert.closed_period VALUES ('a2', '2026-06-01')",
+    ],
+)
+async def test_no_month_is_closed_without_a_close(signed: Path, connections: Pool, closing: str) -> None:  # noqa: ARG001
+    async with acting_as(connections, "giftledger_closer") as closer:
+        await closer.execute(closing)
+        with pytest.raises(asyncpg.CheckViolationError, match="written together"):
+            await closer.execute(AT_COMMIT)
+
+
+async def test_a_close_is_of_a_preparation_of_the_same_month_and_account(signed: Path, connections: Pool) -> None:  # noqa: ARG001
+    for month, account in (("2026-07-01", "a1"), ("2026-06-01", "a2"), ("2026-06-01", None)):
+        async with acting_as(connections, "giftledger_closer") as closer:
+            with pytest.raises(asyncpg.CheckViolationError, match="no preparation of it"):
+                await closer.execute(
+                    "INSERT INTO giftcert.close (month, account_id, prepared, cut_by)"
+                    " SELECT $1, $2, id, 'Eve' FROM giftcert.close_prepared",
+                    date.fromisoformat(month),
+                    account,
+                )
+
+
+@pytest.mark.parametrize("column", ["last_line", "last_settled", "cut_at", "time_zone", "account_currencies"])
+async def test_who_closes_does_not_say_where_the_books_stand(connections: Pool, column: str) -> None:
+    async with acting_as(connections, "giftledger_closer") as closer:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await closer.execute(f"INSERT INTO giftcert.close ({column}) SELECT NULL")
+
+
+async def test_the_database_notes_where_the_books_stand(signed: Path, connections: Pool) -> None:  # noqa: ARG001
+    async with acting_as(connections, "giftledger_closer") as closer:
+        await closer.execute(PREPARE, JULY)
+        await closer.execute(CLOSE, JULY)
+        await closer.execute("UPDATE giftcert.closed_period SET month = $1", JULY)
+        await closer.execute(AT_COMMIT)
+        close = await closer.fetchrow(
+            "SELECT last_line = (SELECT last_value FROM giftcert.journal_id_seq) AS is_last_line,"
+            " last_settled = (SELECT last_value FROM giftcert.settled_id_seq) AS is_last_settled,"
+            " cut_at BETWEEN now() AND clock_timestamp() AS is_now,"
+            " time_zone = (SELECT time_zone FROM giftcert.reporting_setting) AS is_zone, account_currencies"
+            " FROM giftcert.close WHERE month = $1",
+            JULY,
+        )
+        assert tuple(close or ()) == (True, True, True, True, "{}")
+        # The closing lock is held: a worker that is booking would have been waited for.
+        assert await closer.fetchval(
+            "SELECT count(*) FROM pg_locks"
+            " WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND pid = pg_backend_pid()"
+        )
+
+
+@pytest.mark.parametrize(
+    ("key_bytes", "signature_bytes", "at"),
+    [(0, 64, "now"), (32, 0, "now"), (33, 64, "now"), (32, 64, "20000-01-01"), (32, 64, "infinity")],
+)
+async def test_what_can_be_no_signature_is_refused(
+    signed: Path,  # noqa: ARG001 - the month is closed
+    connections: Pool,
+    key_bytes: int,
+    signature_bytes: int,
+    at: str,
+) -> None:
+    async with acting_as(connections, "giftledger_closer") as closer:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await closer.execute(
+                "INSERT INTO giftcert.close_signature (close_id, signed_at, signed_by, public_key, signature)"
+                " VALUES (1, $1::text::timestamptz, 'Eve', $2, $3)",
+                at,
+                bytes(key_bytes),
+                bytes(signature_bytes),
+            )
 
 
 @pytest.mark.parametrize("role", ["giftledger_writer", "giftledger_closer", "giftledger_reporting"])

@@ -23,7 +23,7 @@ from consumer.close.verify.proof import check_proof, prove
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.kafka import scan
-from consumer.postgres.database import Connection, Pool
+from consumer.postgres.database import Connection, Pool, statement
 from tests.builders import bought, definition, paid_with
 from tests.closing import JULY, JUNE, Applied, closed, findings, manifest, on, private_key, publish
 
@@ -252,7 +252,7 @@ async def test_stray_signatures_are_notices_and_keep_nobody_from_signing_or_veri
 async def test_a_signature_of_who_prepared_the_month_does_not_count(
     signed: Path, connection: Connection, connections: Pool
 ) -> None:
-    await connections.execute("UPDATE giftcert.close_prepared SET prepared_by = 'BOB'")
+    await connections.execute("UPDATE giftcert.close_prepared SET prepared_by = E' BOB\\u00a0'")
 
     found = await findings(connection, PERIOD, signed)
 
@@ -266,14 +266,50 @@ def owned_by(keys: Path, name: str) -> None:
 
 
 async def test_several_sign_and_each_once(signed: Path, connection: Connection, tmp_path: Path) -> None:
-    with pytest.raises(Fatal, match="Bob has signed"):
-        await sign(connection, PERIOD, tmp_path / "Bob.pem", by="Bob")
-    with pytest.raises(Fatal, match="This key has signed"):
-        await sign(connection, PERIOD, tmp_path / "Bob.pem", by="Cecilia")
+    for again in ("Bob", " boB\u00a0"):
+        with pytest.raises(Fatal, match="has signed"):
+            await sign(connection, PERIOD, tmp_path / "Bob.pem", by=again)
     done = await sign(connection, PERIOD, private_key(tmp_path, "Dora"), by="Dora")
 
     assert done.signatures == 2
     assert await findings(connection, PERIOD, signed) == []
+
+
+async def test_who_signs_with_anothers_name_or_key_takes_nothing_from_him(
+    books: Applied, connection: Connection, settings: Settings, tmp_path: Path
+) -> None:
+    await publish(settings, [bought(5_000_000, **TORONTO, **on(JUNE))])
+    await books.catch_up()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    await closed(connection, settings, PERIOD, private_key(elsewhere, "Bob"))  # Mallory's, who signs as Bob
+    key = private_key(tmp_path, "Bob")
+    await sign(connection, PERIOD, key, by="Cecilia")
+    assert not any(isinstance(one, Notice) for one in await findings(connection, PERIOD, tmp_path / "keys.pem"))
+
+    await sign(connection, PERIOD, key, by=" bOB ")
+
+    found = await findings(connection, PERIOD, tmp_path / "keys.pem")
+    assert sorted((type(one), *one) for one in found) == [
+        (Notice, "signature of Bob", "was made with a key that is not among those to be trusted"),
+        (Notice, "signature of Cecilia", "was made with the key of Bob"),
+    ]
+    (listed,) = await connection.fetch(statement("close/list"))
+    assert listed["signed_by"] == "Bob, Cecilia, bOB"
+
+
+async def test_a_row_that_can_be_no_signature_is_the_same_notice_in_the_files(
+    signed: Path, connection: Connection, connections: Pool, tmp_path: Path
+) -> None:
+    """A database that was upgraded may hold such rows."""
+    await connections.execute("ALTER TABLE giftcert.close_signature DROP CONSTRAINT close_signature_form")
+    await connections.execute("INSERT INTO giftcert.close_signature VALUES (2, now(), 'Eve', '', '')")
+    await write_close(connection, NEXT, tmp_path / "files")
+
+    found = await findings(connection, NEXT, signed)
+
+    assert [(type(one), one.where) for one in found] == [(Notice, "signature of Eve")]
+    assert list(verify_files(tmp_path / "files", NEXT, read_public(signed))) == found
 
 
 async def test_nobody_signs_what_was_altered_since(
