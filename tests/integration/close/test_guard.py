@@ -1,5 +1,6 @@
 """Guards: a closed month stays what was cut, whatever SQL somebody writes, and what got in all the same is named."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
@@ -16,7 +17,9 @@ from consumer.operate.verify import verify
 from consumer.postgres.database import Connection, Pool
 from tests.builders import bought
 from tests.closing import JULY, JUNE, Applied, closed, findings, on, prepare, publish
+from tests.databases import unguarded
 
+RUNBOOK = Path(__file__).parents[3] / "deploy" / "README.md"
 PERIOD, NEXT = Period(JUNE, "a1"), Period(JULY, "a1")
 COLUMNS = (
     "booked_at, effective_at, change, change_at_consideration, balance, local_day, posting_day, period, movement,"
@@ -257,6 +260,25 @@ async def test_what_can_be_no_signature_is_refused(
                 bytes(key_bytes),
                 bytes(signature_bytes),
             )
+
+
+async def test_the_runbook_tells_a_false_close_from_false_lines(signed: Path, connections: Pool) -> None:  # noqa: ARG001
+    (query,) = re.findall(r"```sql\n(SELECT close\.id.*?)```", RUNBOOK.read_text(encoding="utf-8"), re.DOTALL)
+    assert await connections.fetch(query) == []
+    line = await put_in(connections, PERIOD)
+
+    assert [(row["line"], row["close_is_false"]) for row in await connections.fetch(query)] == [(line, False)]
+
+    await connections.execute("DELETE FROM giftcert.journal WHERE id = $1", line)
+    await unguarded(
+        connections,
+        "INSERT INTO giftcert.close"
+        " (month, account_id, prepared, cut_by, cut_at, last_line, last_settled, time_zone, account_currencies)"
+        " SELECT $1, 'a1', id, 'Eve', now(), 0, 0, 'UTC', '{}' FROM giftcert.close_prepared",
+        JULY,
+    )
+    found = await connections.fetch(query)
+    assert {(row["cut_by"], row["close_is_false"], row["closed_up_to"]) for row in found} == {("Eve", True, JUNE)}
 
 
 @pytest.mark.parametrize("role", ["giftledger_writer", "giftledger_closer", "giftledger_reporting"])
