@@ -114,7 +114,8 @@ async def test_an_exception_is_acknowledged_through_a_deadlock_with_whoever_lock
         asyncpg.LockNotAvailableError("a timeout"),
     ],
 )
-async def test_what_is_disturbed_each_time_fails_in_the_end(error: Exception) -> None:
+async def test_what_is_disturbed_each_time_fails_in_the_end(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conflicts, "LONGEST_WAIT_SECONDS", 0.001)
     tries = 0
 
     async def disturbed() -> None:
