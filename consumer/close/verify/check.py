@@ -77,14 +77,12 @@ def check_signatures(
     One counts that fits, and is not by who prepared the month; with ``trusted`` (owners by public key) it must be by
     its owner's own key. Anybody who may insert could add others: they are notices where one counts.
     """
-    all_signatures = list(signatures)
-    wrong = {
-        one: what for one in all_signatures if (what := _against(statement, one, trusted, prepared_by)) is not None
-    }
-    kind = Notice if len(wrong) < len(all_signatures) else Finding
-    for one, what in wrong.items():
-        yield kind(f"signature of {one.signed_by}", what)
-    if not all_signatures:
+    judged = [(one, _against(statement, one, trusted, prepared_by)) for one in signatures]
+    kind = Notice if any(wrong is None for _, wrong in judged) else Finding
+    for one, wrong in judged:
+        if wrong is not None:
+            yield kind(f"signature of {one.signed_by}", wrong)
+    if not judged:
         yield UNSIGNED
 
 
