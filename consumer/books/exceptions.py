@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from consumer.books.lines import Line, Standing, moving, step
+from consumer.books.lines import Line, Standing, moving, walk
 from consumer.books.terms import Terms
 from consumer.postgres.figure_settings import FigureSettings
 from schemas.certificates import Fact
@@ -57,10 +57,10 @@ def go_through(
     """Go through events that move a balance, at least one, beginning with what stands."""
     made: list[Line] = []
     found: list[Finding] = []
-    for fact in facts:
-        before, (standing, of_event) = standing, step(standing, fact, terms, settings)
+    for before, fact, after, of_event in walk(standing, facts, terms, settings):
         made += of_event
-        found += judge_event(before, fact, standing, terms)
+        found += judge_event(before, fact, after, terms)
+        standing = after
     if standing is None:
         raise ValueError("a certificate without events")
     return standing, made, found

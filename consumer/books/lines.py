@@ -4,7 +4,7 @@ One line a movement. The newest event needs nothing but what stood before it (``
 one after the other (``lines``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -76,19 +76,17 @@ def moving(history: Sequence[Fact]) -> list[Fact]:
 def lines(history: Iterable[Fact], definitions: Definitions, settings: FigureSettings) -> list[Line]:
     """Give the lines that should stand for a certificate, from all that is known of it."""
     ordered = in_order(history)
-    return walk(moving(ordered), terms_of(ordered, definitions, settings), settings)[1]
+    terms = terms_of(ordered, definitions, settings)
+    return [line for *_, made in walk(None, moving(ordered), terms, settings) for line in made]
 
 
-def walk(facts: Iterable[Fact], terms: Terms, settings: FigureSettings) -> tuple[Standing, list[Line]]:
-    """Go through the events of a certificate, at least one; give where it stands then, and its lines."""
-    standing: Standing | None = None
-    made: list[Line] = []
+def walk(
+    standing: Standing | None, facts: Iterable[Fact], terms: Terms, settings: FigureSettings
+) -> Iterator[tuple[Standing | None, Fact, Standing, list[Line]]]:
+    """Go through events that move a balance, from where it stands: where it stood, the event, where then, its lines."""
     for fact in facts:
-        standing, of_event = step(standing, fact, terms, settings)
-        made += of_event
-    if standing is None:
-        raise ValueError("a certificate without events")
-    return standing, made
+        before, (standing, made) = standing, step(standing, fact, terms, settings)
+        yield before, fact, standing, made
 
 
 def step(before: Standing | None, fact: Fact, terms: Terms, settings: FigureSettings) -> tuple[Standing, list[Line]]:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from consumer.books.days import zone_named
-from consumer.books.exceptions import judge
+from consumer.books.exceptions import go_through, judge
 from consumer.books.journal import correct
-from consumer.books.lines import Line, in_order, lines, moving, step, walk
+from consumer.books.lines import Line, in_order, lines, moving, step
 from consumer.books.terms import consideration, terms_of
 from consumer.postgres.figure_settings import FigureSettings
 from schemas.certificates import CERTIFICATES, Fact
@@ -76,9 +76,9 @@ def test_the_newest_event_adds_its_lines_and_changes_no_other(whole: list[Delive
         *before, newest = moving(ordered)
         if not before:
             continue
-        standing, made = walk(before, terms, SETTINGS)
+        standing, made, _ = go_through(None, before, terms, SETTINGS)
 
-        assert made + step(standing, newest, terms, SETTINGS)[1] == walk(moving(ordered), terms, SETTINGS)[1]
+        assert made + step(standing, newest, terms, SETTINGS)[1] == judge(ordered, terms, SETTINGS)[1]
 
 
 @given(lives)
