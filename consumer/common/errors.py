@@ -113,9 +113,7 @@ def database_verdict(error: BaseException) -> Verdict:
 
 def _sqlstate_verdict(error: asyncpg.PostgresError) -> Verdict:
     state = error.sqlstate or ""
-    if state == "23505" and error.constraint_name in _RACES:
-        return Verdict.TRANSIENT
-    if state in _TRANSIENT_STATES | _OPERATORS_STATES or state[:2] in _TRANSIENT_CLASSES:
+    if _is_race(error) or state in _TRANSIENT_STATES | _OPERATORS_STATES or state[:2] in _TRANSIENT_CLASSES:
         return Verdict.TRANSIENT
     return Verdict.PERMANENT if state[:2] in _PERMANENT_CLASSES else Verdict.UNKNOWN
 
@@ -125,7 +123,11 @@ def is_conflict(error: BaseException) -> bool:
     if not isinstance(error, asyncpg.PostgresError):
         return isinstance(error, Raced)
     state = error.sqlstate or ""
-    return state[:2] == "40" or state == "55P03" or (state == "23505" and error.constraint_name in _RACES)
+    return state[:2] == "40" or state == "55P03" or _is_race(error)
+
+
+def _is_race(error: asyncpg.PostgresError) -> bool:
+    return error.sqlstate == "23505" and error.constraint_name in _RACES
 
 
 def kafka_verdict(error: BaseException) -> Verdict:
