@@ -5,7 +5,7 @@ from typing import Any
 
 from consumer.close import store
 from consumer.close.month import Period
-from consumer.close.signed.canonical import NotCanonical, amount
+from consumer.close.signed.canonical import Json, NotCanonical, amount
 from consumer.close.signed.manifest import manifest_of, read_manifest, statement_of
 from consumer.close.signed.rows import certificate_row, records_row, rollforward_row
 from consumer.close.store import Close
@@ -47,8 +47,8 @@ async def verify_close(
             async for finding in _link(connection, close, before, trusted):
                 yield finding if close is chain[-1] else finding._replace(where=f"{close.period} {finding.where}")
             before = close
-        if _is_readable(chain[-1].manifest):
-            async for finding in _against_the_books(connection, chain[-1], chain[-2] if len(chain) > 1 else None):
+        if (said := _read(chain[-1].manifest)) is not None:
+            async for finding in _against_the_books(connection, chain[-1], chain[-2] if len(chain) > 1 else None, said):
                 yield finding
 
 
@@ -66,18 +66,18 @@ def _moves(line: Any) -> str:
 
 async def fitting_signatures(connection: Connection, close: Close) -> list[Signature]:
     """Read the signatures of a close that are of it; none where there is no manifest, or where it is none."""
-    if not _is_readable(close.manifest):
+    said = _read(close.manifest)
+    if close.manifest is None or said is None:
         return []
-    signed = statement_of(close.manifest or b"", read_manifest(close.manifest or b""))
+    signed = statement_of(close.manifest, said)
     return [one for one in await read_signatures(connection, close.id) if fits(signed, one)]
 
 
-def _is_readable(manifest: bytes | None) -> bool:
+def _read(manifest: bytes | None) -> Json | None:
     try:
-        read_manifest(manifest or b"")
+        return read_manifest(manifest or b"")
     except NotCanonical:
-        return False
-    return True
+        return None
 
 
 async def _link(
@@ -89,16 +89,17 @@ async def _link(
         return
     for finding in check_manifest(close.manifest, before.manifest if before else None):
         yield finding
-    if _is_readable(close.manifest):
-        signed = statement_of(close.manifest, read_manifest(close.manifest))
+    if (said := _read(close.manifest)) is not None:
+        signed = statement_of(close.manifest, said)
         signatures = await read_signatures(connection, close.id)
         for finding in check_signatures(signed, signatures, trusted, close.prepared.prepared_by):
             yield finding
 
 
-async def _against_the_books(connection: Connection, close: Close, before: Close | None) -> AsyncIterator[Finding]:
+async def _against_the_books(
+    connection: Connection, close: Close, before: Close | None, said: Json
+) -> AsyncIterator[Finding]:
     """Check the rows of a close against its manifest, and against what the books come to."""
-    said = read_manifest(close.manifest or b"")
     rows = Rows(said)
     async for stored, derived in _side_by_side(connection, close):
         if stored is not None:
