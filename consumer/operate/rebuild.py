@@ -5,7 +5,8 @@
 3. With the live tables locked, what the workers have not committed is applied to both, what differed is compared again,
    and the shadow takes the tables' place, in one transaction. Its lock is the only time that the worker waits.
 
-Facts are made anew, books never: where the new facts say otherwise, the difference is booked in that transaction.
+Facts are made anew, books never: where the new facts say otherwise, the difference is booked in that transaction. What
+depends on which came first stays, too: of an attempt id on two events the live ledger says which one it brought.
 """
 
 import asyncio
@@ -28,9 +29,10 @@ from consumer.kafka.scan import Positions, scanning
 from consumer.postgres import reporting
 from consumer.postgres.conflicts import until_undisturbed
 from consumer.postgres.database import SCHEMA, Connection, connect_as_owner, make_row_types, statement
-from consumer.worker.apply import apply
+from consumer.worker.apply import apply, look_up, write
 from consumer.worker.bisect import bisect
 from consumer.worker.decode import decoded
+from consumer.worker.fold import brought, fold
 from schemas.events import Event, Outcome
 from schemas.registry import FAMILIES
 
@@ -182,12 +184,32 @@ class _Rebuild:
     async def _apply(self, schema: str, events: Sequence[Event]) -> int:
         """Apply events to one schema's tables; give the number of those that the database refuses."""
         await self.connection.execute(f"SET search_path TO {schema}")
+        if schema == SHADOW and events:
+            events = await self._undecided(events)
 
         async def once(part: Sequence[Event]) -> Sequence[Outcome]:
             return await apply(self.connection, part, facts_only=schema == SHADOW)
 
         outcomes = await bisect(events, once, lambda *_: None)
         return sum(isinstance(outcome, Exception) for outcome in outcomes)
+
+    async def _undecided(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Give the events without those whose attempt id brought another one, as the live ledger knows."""
+        rows = ((*brought(event), event.attempt_key) for event in events)
+        decided = await self.connection.fetch(statement("rebuild/decided"), *map(list, zip(*rows, strict=True)))
+        for number, is_brought in decided:
+            if is_brought:
+                await self._bring(events[number - 1])
+        left_out = {number for number, _ in decided}
+        return [event for number, event in enumerate(events, 1) if number not in left_out]
+
+    async def _bring(self, event: Event) -> None:
+        """Apply an event to the shadow although its attempt id has brought another one."""
+        async with self.connection.transaction():
+            known = await look_up(self.connection, [event])
+            if known.attempts.get(event.attempt_key) != brought(event):
+                known.attempts.clear()
+            await write(self.connection, [event], fold([event], known), known, facts_only=True)
 
     async def _restate(self) -> None:
         """Bring the shadow's certificates up to definitions that came behind them: it has no tasks."""

@@ -16,10 +16,12 @@ from consumer.kafka.topics import admin, create_topics
 from consumer.operate.rebuild import drop_old, rebuild
 from consumer.operate.verify import verify
 from consumer.postgres.database import Pool
+from consumer.worker.apply import look_up, write
+from consumer.worker.fold import fold
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.stack import Stack
-from tests.applying import tables
-from tests.builders import bought, definition, definition_deleted, paid_with
+from tests.applying import applied, tables
+from tests.builders import bought, definition, definition_deleted, event, paid_with
 from tests.databases import user_in
 from tests.pipeline import publish, until, working
 
@@ -35,7 +37,7 @@ def traffic(count: int, start: int = 0) -> list[dict[str, Any]]:
     return [*events, definition(), definition_deleted()]
 
 
-async def applied(settings: Settings, connections: Pool, bodies: list[dict[str, Any]]) -> None:
+async def worked(settings: Settings, connections: Pool, bodies: list[dict[str, Any]]) -> None:
     await publish(settings, *bodies)
     async with working(settings):
         await until(lambda: _attempts(connections, len(bodies)), f"{len(bodies)} attempts")
@@ -48,7 +50,7 @@ async def _attempts(connections: Pool, at_least: int) -> bool:
 async def test_a_rebuild_of_an_intact_database_changes_nothing_but_the_tables_themselves(
     settings: Settings, connections: Pool
 ) -> None:
-    await applied(settings, connections, traffic(300))
+    await worked(settings, connections, traffic(300))
     before = await tables(connections)
     report = await connections.fetch("SELECT * FROM reporting.liability_current")
 
@@ -90,7 +92,7 @@ async def _keep_sending(settings: Settings) -> int:
 
 
 async def test_what_a_worker_that_lags_has_not_applied_is_no_difference(settings: Settings, connections: Pool) -> None:
-    await applied(settings, connections, traffic(100))
+    await worked(settings, connections, traffic(100))
     behind = traffic(200, start=100)
     await publish(settings, *behind)
 
@@ -104,7 +106,7 @@ async def test_what_a_worker_that_lags_has_not_applied_is_no_difference(settings
 async def test_what_was_lost_is_a_difference_also_beside_a_worker_that_lags(
     settings: Settings, connections: Pool
 ) -> None:
-    await applied(settings, connections, traffic(100))
+    await worked(settings, connections, traffic(100))
     await connections.execute("DELETE FROM certificate_history WHERE certificate_id = 'certificate-5'")
     await publish(settings, *traffic(50, start=100))
 
@@ -119,17 +121,57 @@ async def test_workers_that_do_not_come_nearer_are_not_waited_for_for_ever(
 ) -> None:
     monkeypatch.setattr("consumer.operate.rebuild.NEARLY_THERE", 10)
     monkeypatch.setattr("consumer.operate.rebuild.PATIENCE_SECONDS", 1.0)
-    await applied(settings, connections, traffic(10))
+    await worked(settings, connections, traffic(10))
     await publish(settings, *traffic(50, start=10))
 
     with pytest.raises(Fatal, match="have 52 records to apply and come no nearer"):
         await rebuild(settings, partial=False, accept_differences=False)
 
 
+async def test_what_an_attempt_id_on_two_events_brought_stays_in_whatever_order_the_topics_hold_them(
+    settings: Settings, connections: Pool
+) -> None:
+    one_partition = msgspec.structs.replace(settings, topic_partitions=1)
+    reused = {"attemptId": "reused"}
+    first, second = (bought(_id=f"certificate-{number}", envelope=reused) for number in range(2))
+    await applied(connections, event(first), event(second), event(definition(envelope=reused)))
+    await publish(one_partition, second, first)
+    before = await tables(connections)
+
+    done = await rebuild(one_partition, partial=False, accept_differences=False)
+
+    assert (done.records, done.differences, done.swapped) == (2, [], True)
+    assert await tables(connections) == before
+
+
+async def test_an_attempt_id_that_two_workers_met_at_once_keeps_both_of_its_events(
+    settings: Settings, connections: Pool
+) -> None:
+    reused = {"attemptId": "reused"}
+    purchase, description = bought(envelope=reused), definition(envelope=reused)
+    async with connections.acquire() as connection, connection.transaction():
+        known = await look_up(connection, [event(purchase)])
+        await applied(connections, event(description))
+        await write(connection, [event(purchase)], fold([event(purchase)], known), known)
+    await publish(settings, *[purchase, description] * 2)
+
+    done = await rebuild(settings, partial=False, accept_differences=False)
+
+    assert (done.records, done.differences, done.swapped) == (4, [], True)
+
+
+async def test_what_cannot_be_decoded_is_counted(settings: Settings) -> None:
+    await publish(settings, b"{")
+
+    done = await rebuild(settings, partial=False, accept_differences=False)
+
+    assert (done.records, done.refused, done.swapped) == (1, 1, True)
+
+
 async def test_a_damaged_row_is_a_difference_and_nothing_is_swapped_unasked(
     settings: Settings, connections: Pool
 ) -> None:
-    await applied(settings, connections, traffic(100))
+    await worked(settings, connections, traffic(100))
     intact = await tables(connections)
     await connections.execute("UPDATE certificate SET balance = balance + 1 WHERE certificate_id = 'certificate-5'")
 
@@ -144,7 +186,7 @@ async def test_a_damaged_row_is_a_difference_and_nothing_is_swapped_unasked(
 
 
 async def test_the_old_tables_are_kept_until_they_are_dropped(settings: Settings, connections: Pool) -> None:
-    await applied(settings, connections, traffic(10))
+    await worked(settings, connections, traffic(10))
     await rebuild(settings, partial=False, accept_differences=False)
 
     assert await connections.fetchval("SELECT count(*) FROM giftcert_old.certificate_history") == 10
@@ -157,14 +199,14 @@ async def test_the_old_tables_are_kept_until_they_are_dropped(settings: Settings
 async def test_a_member_of_the_owner_who_may_nothing_else_rebuilds_and_drops(
     stack: Stack, settings: Settings, connections: Pool
 ) -> None:
-    await applied(settings, connections, traffic(10))
+    await worked(settings, connections, traffic(10))
     with user_in(stack, "giftledger_owner", settings) as member:
         done = await rebuild(member, partial=False, accept_differences=False)
         assert (done.swapped, done.differences) == (True, [])
         assert await drop_old(member)
     # And the worker still may what it must.
     with user_in(stack, "giftledger_writer", settings) as writer:
-        await applied(writer, connections, traffic(11, start=10))
+        await worked(writer, connections, traffic(11, start=10))
 
 
 async def test_whoever_is_no_member_of_the_owner_is_told_so(stack: Stack, settings: Settings) -> None:
@@ -187,7 +229,7 @@ async def test_old_tables_that_somebody_reads_are_not_dropped_and_their_reader_i
 
 
 async def test_keys_and_grants_are_the_same_after_the_swap(settings: Settings, connections: Pool) -> None:
-    await applied(settings, connections, traffic(10))
+    await worked(settings, connections, traffic(10))
     before = await _shape(connections)
 
     await rebuild(settings, partial=False, accept_differences=False)
@@ -218,7 +260,7 @@ async def _shape(connections: Pool) -> list[Any]:
 async def test_a_topic_without_its_beginning_is_refused(
     settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await applied(settings, connections, traffic(10))
+    await worked(settings, connections, traffic(10))
 
     async def gone(_: object, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(partitions, 3)
@@ -236,7 +278,7 @@ async def test_where_the_beginning_is_deleted_the_part_that_is_left_is_enough_on
     if not isinstance(stack.kafka, ApacheKafka):
         pytest.skip("the embedded broker deletes no records")
     one_partition = msgspec.structs.replace(settings, topic_partitions=1)
-    await applied(one_partition, connections, traffic(10))
+    await worked(one_partition, connections, traffic(10))
     certificates = TopicPartition(settings.topic("certificates"), 0)
     async with admin(settings) as client:
         await client.delete_records({certificates: RecordsToDelete(4)})
@@ -250,7 +292,7 @@ async def test_where_the_beginning_is_deleted_the_part_that_is_left_is_enough_on
 
 
 async def test_a_rebuild_keeps_when_we_knew(settings: Settings, connections: Pool) -> None:
-    await applied(settings, connections, [bought(), paid_with(1, updated=10)])
+    await worked(settings, connections, [bought(), paid_with(1, updated=10)])
     before = await connections.fetch("SELECT event_id, received_at FROM certificate_history ORDER BY 1")
 
     await rebuild(settings, partial=False, accept_differences=False)
