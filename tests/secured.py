@@ -14,7 +14,7 @@ import pytest
 import trustme
 from click.testing import CliRunner
 
-from consumer.__main__ import main
+from consumer.cli.commands import main
 from deploy.local.java import SHORT_LIVED, kafka_class_path
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.processes import StackError, output_of

@@ -1,12 +1,11 @@
 """Books: the commands that compare facts and books, make them anew, and say what may stand."""
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
 import click
 
-from consumer.cli.command import command
+from consumer.cli.command import command, finish
 from consumer.cli.options import MOST_DAYS, Rule
 from consumer.common.settings import Settings
 
@@ -24,7 +23,7 @@ def verify(settings: Settings, *, mend: bool) -> None:
     """
     from consumer.operate.verify_command import run_verify
 
-    asyncio.run(run_verify(settings, mend=mend))
+    finish(run_verify(settings, mend=mend))
 
 
 @click.command(short_help="Make the tables anew from the topics.")
@@ -37,9 +36,9 @@ def rebuild(settings: Settings, *, partial: bool, accept_differences: bool, drop
     from consumer.operate.rebuild_command import run_drop_old, run_rebuild
 
     if drop_old:
-        asyncio.run(run_drop_old(settings))
+        finish(run_drop_old(settings))
     else:
-        asyncio.run(run_rebuild(settings, partial=partial, accept_differences=accept_differences))
+        finish(run_rebuild(settings, partial=partial, accept_differences=accept_differences))
 
 
 @click.command(short_help="Take old resends out of the ledger.")
@@ -54,7 +53,7 @@ def prune(settings: Settings, days: int) -> None:
     """
     from consumer.operate.prune import prune
 
-    click.echo(f"{asyncio.run(prune(settings, timedelta(days=days)))} attempts pruned.")
+    click.echo(f"{finish(prune(settings, timedelta(days=days)))} attempts pruned.")
 
 
 @click.group(short_help="List and acknowledge what cannot all be true.")
@@ -72,7 +71,7 @@ def exceptions_list(settings: Settings, **wanted: Any) -> None:
     """List exceptions, errors first, and count them by rule."""
     from consumer.operate.exceptions import show_exceptions
 
-    asyncio.run(show_exceptions(settings, **wanted))
+    finish(show_exceptions(settings, **wanted))
 
 
 @exceptions.command("acknowledge")
@@ -87,4 +86,4 @@ def exceptions_acknowledge(settings: Settings, **said: Any) -> None:
     """Acknowledge the open exceptions of a rule and an entity, as they stand: one that changes is open again."""
     from consumer.operate.exceptions import acknowledge
 
-    click.echo(f"{asyncio.run(acknowledge(settings, **said))} acknowledged.")
+    click.echo(f"{finish(acknowledge(settings, **said))} acknowledged.")

@@ -1,6 +1,5 @@
 """`giftledger close`: the commands that close months, and their options. Each calls the room of closes."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import click
 
-from consumer.cli.command import command
+from consumer.cli.command import command, finish
 from consumer.cli.options import Between, Rule
 from consumer.close.month import Month
 from consumer.common.settings import Settings
@@ -65,7 +64,7 @@ def close_prepare(settings: Settings, **options: Any) -> None:
         found = await verify(settings, mend=False)
         return None if found.is_right else found.summary
 
-    asyncio.run(run_prepare(settings, differing, unfinished, **options))
+    finish(run_prepare(settings, differing, unfinished, **options))
 
 
 @close.command("cut", short_help="Close the month.")
@@ -86,7 +85,7 @@ def close_cut(settings: Settings, **options: Any) -> None:
     from consumer.close.command import run_cut
     from consumer.worker.unfinished import unfinished
 
-    asyncio.run(run_cut(settings, unfinished, **options))
+    finish(run_cut(settings, unfinished, **options))
 
 
 @close.command("sign", short_help="Sign the month.")
@@ -102,7 +101,7 @@ def close_sign(settings: Settings, **options: Any) -> None:
     """
     from consumer.close.command import run_sign
 
-    asyncio.run(run_sign(settings, **options))
+    finish(run_sign(settings, **options))
 
 
 @close.command("verify", short_help="Verify a month, its files, or a proof.")
@@ -141,7 +140,7 @@ def close_verify(
     elif month is None:
         raise click.UsageError("Say which: MONTH, --files or --proof.")
     else:
-        asyncio.run(room.run_verify(settings, month, accounts, keys=keys, from_topics=from_topics))
+        finish(room.run_verify(settings, month, accounts, keys=keys, from_topics=from_topics))
 
 
 @close.command("prove", short_help="Prove one certificate's balance.")
@@ -156,7 +155,7 @@ def close_prove(settings: Settings, **options: Any) -> None:
     """
     from consumer.close.command import run_prove
 
-    asyncio.run(run_prove(settings, **options))
+    finish(run_prove(settings, **options))
 
 
 @close.command("pack", short_help="Write what an auditor gets.")
@@ -175,7 +174,7 @@ def close_pack(settings: Settings, **options: Any) -> None:
 
     if (options["key"] is None) is not (options["by"] is None):
         raise click.UsageError("--key and --by belong together.")
-    asyncio.run(run_pack(settings, **options))
+    finish(run_pack(settings, **options))
 
 
 @close.command("list", short_help="List what is prepared, closed and signed.")
@@ -184,4 +183,4 @@ def close_list(settings: Settings) -> None:
     """List every month and account that was prepared or closed, and by whom."""
     from consumer.close.command import run_list
 
-    asyncio.run(run_list(settings))
+    finish(run_list(settings))

@@ -1,9 +1,10 @@
 """A command: what each of them needs, and what becomes of its failures. Only the command line is built on it."""
 
 import asyncio
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import click
@@ -11,8 +12,11 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from consumer.common import log
 from consumer.common.errors import Fatal, Unavailable
+from consumer.common.interrupts import end_in_order
 from consumer.common.names import harmless
 from consumer.common.settings import SettingsError, load, not_settings
+
+Result = TypeVar("Result")
 
 
 class Failure(click.ClickException):
@@ -31,6 +35,8 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
             log.configure(settings)
             log.name_unread(not_settings())
             main(settings, **options)
+        except KeyboardInterrupt:
+            raise SystemExit(128 + signal.SIGINT) from None
         except SettingsError as error:
             raise click.UsageError(str(error)) from None
         except (Fatal, Unavailable) as error:
@@ -50,3 +56,9 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
             raise Failure(explain_database(error)) from None
 
     return run
+
+
+def finish(work: Coroutine[Any, Any, Result]) -> Result:
+    """Do what a command is for, now that all of it is loaded."""
+    end_in_order()
+    return asyncio.run(work)

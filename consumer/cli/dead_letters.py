@@ -1,11 +1,10 @@
 """`giftledger dead-letters`: what could not be applied."""
 
-import asyncio
 from typing import Any
 
 import click
 
-from consumer.cli.command import command
+from consumer.cli.command import command, finish
 from consumer.cli.options import Place, letter_filter
 from consumer.common.settings import Settings
 
@@ -27,7 +26,7 @@ def dead_letters_list(settings: Settings, *, only_open: bool, **wanted: Any) -> 
     from consumer.operate.triage import show_list
     from consumer.worker.letters import Filter
 
-    asyncio.run(show_list(settings, Filter(**wanted), only_open=only_open))
+    finish(show_list(settings, Filter(**wanted), only_open=only_open))
 
 
 @dead_letters.command("show")
@@ -37,7 +36,7 @@ def dead_letters_show(settings: Settings, place: str) -> None:
     """Show one dead letter whole: reason, headers and body. The body may hold personal data."""
     from consumer.operate.triage import show_one
 
-    asyncio.run(show_one(settings, place))
+    finish(show_one(settings, place))
 
 
 @dead_letters.command("replay")
@@ -55,4 +54,4 @@ def dead_letters_replay(settings: Settings, places: tuple[str, ...], **options: 
     wanted = Filter(places=frozenset(places), **options)
     if not everything and wanted == Filter():
         raise click.UsageError("Say which: PARTITION:OFFSET, a filter, or --all.")
-    asyncio.run(replay_open(settings, wanted, dry_run=dry_run))
+    finish(replay_open(settings, wanted, dry_run=dry_run))

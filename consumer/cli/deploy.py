@@ -1,11 +1,10 @@
 """Deploy: the commands that bring database and topics to this version, and look whether all is well."""
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import click
 
-from consumer.cli.command import command
+from consumer.cli.command import command, finish
 from consumer.common.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def migrate(settings: Settings) -> None:
     from consumer.operate.verify import begin_books
     from consumer.postgres.migrate import migrate
 
-    for note in asyncio.run(migrate(settings, begin_books)):
+    for note in finish(migrate(settings, begin_books)):
         click.echo(note)
     click.echo("The database is current.")
 
@@ -34,7 +33,7 @@ def topics(settings: Settings) -> None:
     """Create the Kafka topics that are missing, and show them all. Safe to repeat."""
     from consumer.kafka.topics import create_topics
 
-    for topic, partitions in sorted(asyncio.run(create_topics(settings)).items()):
+    for topic, partitions in sorted(finish(create_topics(settings)).items()):
         click.echo(f"{topic}: {partitions} partitions")
 
 
@@ -55,4 +54,4 @@ def check(settings: Settings, role: "Role") -> None:
     """
     from consumer.operate.check import run_check
 
-    asyncio.run(run_check(settings, role))
+    finish(run_check(settings, role))

@@ -1,12 +1,11 @@
 """Sender: the commands that ask the sender's own API."""
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
 import click
 
-from consumer.cli.command import command
+from consumer.cli.command import command, finish
 from consumer.cli.options import MOST_DAYS
 from consumer.common.settings import Settings
 
@@ -40,7 +39,7 @@ def reconcile(settings: Settings, *, form: str | None, test: bool, max_age: int,
     from consumer.sender.reconcile import Wanted
 
     if form:
-        asyncio.run(show_differences(settings, form, livemode=not test))
+        finish(show_differences(settings, form, livemode=not test))
         return
     from consumer.common.service import run
 
@@ -59,7 +58,7 @@ def undelivered_list(settings: Settings) -> None:
     """List the webhooks that the sender could not deliver, the oldest first."""
     from consumer.sender.command import show_undelivered
 
-    asyncio.run(show_undelivered(settings))
+    finish(show_undelivered(settings))
 
 
 @undelivered.command("retry")
@@ -72,4 +71,4 @@ def undelivered_retry(settings: Settings, webhook_ids: tuple[str, ...], *, every
 
     if everything == bool(webhook_ids):
         raise click.UsageError("Say which: their ids, or --all.")
-    asyncio.run(retry_undelivered(settings, webhook_ids, everything=everything))
+    finish(retry_undelivered(settings, webhook_ids, everything=everything))

@@ -1,10 +1,8 @@
 """Services: the commands that run until they are asked to stop, and those that keep the topics of balances."""
 
-import asyncio
-
 import click
 
-from consumer.cli.command import command
+from consumer.cli.command import command, finish
 from consumer.common.settings import Settings
 
 
@@ -56,7 +54,7 @@ def balances_verify(settings: Settings) -> None:
     """
     from consumer.balances.commands import run_verify
 
-    asyncio.run(run_verify(settings))
+    finish(run_verify(settings))
 
 
 @balances.command("republish")
@@ -69,4 +67,4 @@ def balances_republish(settings: Settings, *, ids: tuple[str, ...], everything: 
 
     if bool(ids) == everything:
         raise click.UsageError("Say which: CERTIFICATE..., or --all.")
-    asyncio.run(run_republish(settings, ids))
+    finish(run_republish(settings, ids))

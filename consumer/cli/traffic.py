@@ -1,11 +1,10 @@
 """`giftledger simulate`: realistic traffic."""
 
-import asyncio
 from typing import Any
 
 import click
 
-from consumer.cli.command import command
+from consumer.cli.command import command, finish
 from consumer.cli.options import Rate
 from consumer.common.settings import Settings
 
@@ -28,4 +27,4 @@ def simulate(settings: Settings, **options: Any) -> None:
     """
     from consumer.traffic.command import run_simulate
 
-    asyncio.run(run_simulate(settings, **options))
+    finish(run_simulate(settings, **options))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from consumer.__main__ import main
+from consumer.cli.commands import main
 from consumer.traffic.simulate import simulate
 from deploy.local.processes import output_of
 from deploy.local.stack import Stack

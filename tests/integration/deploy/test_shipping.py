@@ -22,7 +22,7 @@ import pytest
 
 from consumer.traffic import Truth
 from consumer.traffic.simulate import simulate
-from deploy.local.comparison import compare
+from deploy.local.demo.comparison import compare
 from deploy.local.processes import Process
 from deploy.local.security import Security
 from deploy.local.services import Service

@@ -12,7 +12,7 @@ import pytest
 
 from consumer.traffic import Truth
 from consumer.traffic.simulate import simulate
-from deploy.local.comparison import compare
+from deploy.local.demo.comparison import compare
 from tests.builders import bought, encode
 from tests.certificates import write_authority
 from tests.databases import value

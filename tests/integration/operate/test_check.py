@@ -13,9 +13,9 @@ from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.errors import TopicAuthorizationFailedError
 from click.testing import CliRunner
 
-from consumer.__main__ import main
 from consumer.balances.lead import leading
 from consumer.balances.topics import recognised
+from consumer.cli.commands import main
 from consumer.common.settings import Settings, load
 from consumer.kafka.options import producer_options
 from consumer.kafka.topics import admin, create_topics

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from click.testing import CliRunner, Result
 
-from consumer.__main__ import main
+from consumer.cli.commands import main
 from consumer.common.settings import Settings
 from consumer.kafka.record import Record
 from consumer.kafka.topics import admin

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from consumer.__main__ import main
+from consumer.cli.commands import main
 from consumer.cli.options import MOST_DAYS, Instant, Rate
 
 HUGE = ("99999999", str(2**31), str(2**63), "1" + "0" * 30, "1" + "0" * 5000)

@@ -2,7 +2,7 @@
 
 from consumer.traffic import Truth
 from consumer.traffic.truth import CertificateTruth
-from deploy.local.comparison import compare_currencies, compare_values
+from deploy.local.demo.comparison import compare_currencies, compare_values
 
 
 def test_equal_values_agree() -> None:

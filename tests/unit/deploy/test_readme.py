@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from consumer.__main__ import main
+from consumer.cli.commands import main
 from consumer.common.settings import Settings
 
 ROOT = Path(__file__).parents[3]

@@ -1,14 +1,7 @@
-"""`python -m deploy.local.demo`: a signed webhook becomes a balance in a report, on this machine, right now.
+"""Run: a signed webhook becomes a balance in a report, step by step."""
 
-Starts everything, plays the sender, waits until all of it is applied, shows the reports, and compares every balance, in
-the reports and in the topics of balances, with what the simulator knows. Exit 0 only if all agree, 130 after Ctrl-C.
-With `--stay` it says how to use what is running, and waits for Ctrl-C, which is the way to end it: exit 0.
-"""
-
-import argparse
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,17 +14,16 @@ from rich.console import Console
 from consumer.books.days import month_after
 from consumer.close.month import newest_over
 from consumer.traffic import Truth
-from consumer.traffic.simulate import SimulationError, Summary, simulate
-from deploy.local.asking import ask_the_sender
-from deploy.local.closing import close_the_month
-from deploy.local.comparison import Comparison, Liability, compare, liabilities
-from deploy.local.processes import StackError
-from deploy.local.reports import print_metrics, print_reports, scrape, terminal, total
+from consumer.traffic.simulate import Summary, simulate
+from deploy.local.demo.asking import ask_the_sender
+from deploy.local.demo.closing import close_the_month
+from deploy.local.demo.comparison import Comparison, Liability, compare, liabilities
+from deploy.local.demo.reports import print_metrics, print_reports, scrape, total
+from deploy.local.demo.subscribing import subscribe
+from deploy.local.demo.usage import usage
+from deploy.local.demo.verdict import verdict
 from deploy.local.services import Giftledger, Service, giftledger
 from deploy.local.stack import Stack
-from deploy.local.subscribing import subscribe
-from deploy.local.usage import usage
-from deploy.local.verdict import verdict
 from deploy.local.waiting import free_port
 
 # So many webhooks are lost on the way, on purpose.
@@ -46,20 +38,6 @@ class Running(NamedTuple):
     worker: Service
     publisher: Service
     url: str
-
-
-def main() -> None:
-    arguments = _arguments()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell has it ignored
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    console = terminal()
-    try:
-        agrees = (stay if arguments.stay else demo)(console, arguments.count, arguments.seed)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (StackError, SimulationError, OSError) as error:  # OSError: what we talk to is gone
-        sys.exit(f"error: {error}")
-    sys.exit(0 if agrees else 1)
 
 
 def demo(console: Console, count: int, seed: int) -> bool:
@@ -209,14 +187,6 @@ def step(console: Console, what: str) -> Iterator[None]:
     console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - started:.1f} s[/]", highlight=False)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m deploy.local.demo", description=__doc__)
-    parser.add_argument("--stay", action="store_true", help="start everything and wait for Ctrl-C")
-    parser.add_argument("--count", type=int, default=3_000, help="simulated webhooks (default: 3000)")
-    parser.add_argument("--seed", type=int, default=1, help="of the simulation (default: 1)")
-    return parser.parse_args()
-
-
 @contextmanager
 def _undisturbed_exit() -> Iterator[None]:
     """Ignore a second Ctrl-C: it must not interrupt the clean-up that the first one began."""
@@ -225,7 +195,3 @@ def _undisturbed_exit() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-if __name__ == "__main__":
-    main()

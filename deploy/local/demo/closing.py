@@ -20,8 +20,8 @@ from consumer.common.settings import load
 from consumer.traffic import Truth
 from consumer.traffic.examples import CERTIFICATE_ID
 from consumer.worker.unfinished import unfinished
-from deploy.local.comparison import Comparison, compare_values
-from deploy.local.reports import print_table
+from deploy.local.demo.comparison import Comparison, compare_values
+from deploy.local.demo.reports import print_table
 from deploy.local.services import Giftledger
 
 _CLOSES = (

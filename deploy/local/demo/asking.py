@@ -11,8 +11,8 @@ from consumer.traffic import Truth, Webhook
 from consumer.traffic.api import SimulatedApi
 from consumer.traffic.listed import Listed
 from consumer.traffic.simulate import Sender
-from deploy.local.comparison import Comparison
-from deploy.local.reports import print_table
+from deploy.local.demo.comparison import Comparison
+from deploy.local.demo.reports import print_table
 from deploy.local.services import Giftledger
 from deploy.local.waiting import free_port
 

@@ -8,7 +8,7 @@ from consumer.balances.record import balance_in
 from consumer.common.settings import Settings, load
 from consumer.kafka.scan import scanning
 from consumer.traffic import Truth
-from deploy.local.comparison import Comparison, Key, compare_values, true_balances
+from deploy.local.demo.comparison import Comparison, Key, compare_values, true_balances
 from deploy.local.services import Giftledger, Service
 from schemas.registry import BALANCES, BALANCES_TEST
 

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from consumer.traffic import Truth
 from consumer.traffic.simulate import Summary
-from deploy.local.comparison import UNITS, Comparison, Liability
-from deploy.local.reports import print_table
+from deploy.local.demo.comparison import UNITS, Comparison, Liability
+from deploy.local.demo.reports import print_table
 
 SHOWN_DIFFERENCES = 10
 
