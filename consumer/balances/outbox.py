@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from consumer.books.booking import publish_later
 from consumer.books.journal import Key, columns_of
 from consumer.postgres.database import Connection, statement
 from schemas.balances import Balance, Changed, Money, Station
@@ -64,7 +63,12 @@ async def put_in(connection: Connection, keys: Sequence[Key]) -> None:
     async with connection.transaction():
         # Versions rise only for him who holds the row.
         await connection.execute(statement("books/lock"), *columns_of(keys))
-        await publish_later(connection, keys, await connection.fetchval("SELECT clock_timestamp()"))
+        await publish_again(connection, keys)
+
+
+async def publish_again(connection: Connection, keys: Sequence[Key]) -> None:
+    """Have balances published under new versions; this transaction holds the rows of their certificates locked."""
+    await connection.execute(statement("balances/again"), *columns_of(keys))
 
 
 def _balance(row: Any) -> Balance:

@@ -9,7 +9,6 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -29,7 +28,6 @@ from schemas.certificates import Fact
 Row = tuple[Any, ...]
 # From so many rows on COPY is faster, though it is two round trips of its own; fewer go with all else in one statement.
 COPIED_FROM = 100
-NO_TRACES: Mapping[Key, str] = MappingProxyType({})
 
 
 def are_many(rows: Sequence[Row]) -> bool:
@@ -45,6 +43,8 @@ class Arrived(Struct, frozen=True, gc=False):
     facts: list[Fact]
     # The one that becomes the current state, if one of them does.
     state: Fact | None
+    # Of the request that brought the newest of them, where it had one.
+    traceparent: str | None = None
 
 
 class Booked(Struct, frozen=True, gc=False):
@@ -58,10 +58,6 @@ class Booked(Struct, frozen=True, gc=False):
     # A whole row, or that of a certificate that only went on: see ``certificate``.
     row: Row | None = None
     next_state: Row | None = None
-
-    @property
-    def is_written(self) -> bool:
-        return self.row is not None or self.next_state is not None
 
 
 class Past(NamedTuple):
@@ -99,24 +95,22 @@ async def write_booked(
     *,
     history: Sequence[Row] = (),
     settled: Sequence[Row] = (),
-    traces: Mapping[Key, str] = NO_TRACES,
     facts_only: bool = False,
 ) -> None:
     """Write certificates, lines and exceptions, with what else the transaction has of the statement's rows.
 
-    Raises Raced where a certificate is no longer what was read.
+    What changes a certificate has its balance published. Raises Raced where a certificate is no longer what was read.
     """
     lines = [] if facts_only else [row_of(present, one.key, entry) for one in booked for entry in one.entries]
-    await _write(connection, booked, history, () if are_many(lines) else lines, settled)
+    changed_at = None if facts_only else present.booked_at
+    await _write(connection, booked, history, () if are_many(lines) else lines, settled, changed_at)
     if are_many(lines):
         await connection.copy_records_to_table("journal", schema_name=SCHEMA, columns=COLUMNS, records=lines)
     if not facts_only:
-        # Behind what locks their rows.
-        await publish_later(connection, [one.key for one in booked if one.is_written], present.booked_at, traces)
         await mark(connection, [(one.key, one.found, one.healed) for one in booked], present.booked_at)
 
 
-async def _write(connection: Connection, booked: Sequence[Booked], *others: Sequence[Row]) -> None:
+async def _write(connection: Connection, booked: Sequence[Booked], *others: Sequence[Row] | datetime | None) -> None:
     # In one order, so that two workers that write the same rows do not deadlock.
     whole = sorted([one.row for one in booked if one.row is not None], key=_key)
     next_states = sorted([one.next_state for one in booked if one.next_state is not None], key=_key)
@@ -133,19 +127,6 @@ def _key(row: Row) -> Key:
 def corrections(booked: Iterable[Booked]) -> int:
     """Count the lines that are taken back."""
     return sum(entry.entry < 0 for one in booked for entry in one.entries)
-
-
-async def publish_later(
-    connection: Connection, keys: Sequence[Key], changed_at: datetime, traces: Mapping[Key, str] = NO_TRACES
-) -> None:
-    """Note that certificates have changed, whose rows this transaction holds locked: their balances are published.
-
-    ``traces`` has the trace of the event that changed one; what changed it before is forgotten.
-    """
-    if keys:
-        # None at all is said with no bytes.
-        traceparents = [traces.get(key) for key in keys] if traces else []
-        await connection.execute(statement("balances/changed"), *columns_of(keys), changed_at, traceparents)
 
 
 async def read_past(connection: Connection, keys: Sequence[Key], *, facts_only: bool = False) -> Past:
@@ -179,7 +160,7 @@ def _go_on(one: Arrived, book: Book, present: Present) -> Booked:
     """Add the newest events to what stands."""
     standing, made, found = go_through(book.standing, one.facts, book.terms, present.settings)
     moved = certificate.moved(standing, book.terms, book.events + len(one.facts))
-    row = certificate.next_state(book, one.facts[-1], moved, present.settings)
+    row = certificate.next_state(book, one.facts[-1], moved, present.settings, traceparent=one.traceparent)
     return Booked(one.key, _by_themselves(made), found, next_state=row)
 
 
@@ -244,5 +225,6 @@ def _row(
         certificate.state_of(one.state, settings) if one.state else None,
         certificate.purchase_columns(purchase, settings) if purchase and is_brought else None,
         data=one.state.data if one.state else None,
+        traceparent=one.traceparent,
         seen=one.book.seen if one.book else None,
     )

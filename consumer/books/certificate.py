@@ -53,8 +53,8 @@ PURCHASE = (
 MOVED = ("effective_at", "posting_day", "consideration", "has_been_deleted", "events")
 BOOKS = ("account_id", "definition_id", "currency", "first_seen", "began_at", *MOVED)
 # The types incoming_certificate and next_state; see certificate/rows.
-COLUMNS = (*KEY, *STATE, *PURCHASE, *BOOKS, "data", "seen", "is_state", "is_purchase")
-NEXT_STATE = (*KEY, *STATE, *MOVED, "data", "seen")
+COLUMNS = (*KEY, *STATE, *PURCHASE, *BOOKS, "data", "traceparent", "seen", "is_state", "is_purchase")
+NEXT_STATE = (*KEY, *STATE, *MOVED, "data", "traceparent", "seen")
 SEEN = COLUMNS.index("seen")
 _WRITTEN = COLUMNS.index("data")
 # What stands where the part is not written: of a row that may not be NULL, anything.
@@ -113,6 +113,7 @@ def row_of(
     purchase: tuple[Any, ...] | None,
     *,
     data: str | None,
+    traceparent: str | None,
     seen: int | None,
 ) -> tuple[Any, ...]:
     """Give the row of ``COLUMNS``; None for a part that stays as it is."""
@@ -122,15 +123,18 @@ def row_of(
         *(NO_PURCHASE if purchase is None else purchase),
         *books,
         data,
+        traceparent,
         seen,
         state is not None,
         purchase is not None,
     )
 
 
-def next_state(book: Book, fact: Fact, moved: tuple[Any, ...], settings: FigureSettings) -> tuple[Any, ...]:
+def next_state(
+    book: Book, fact: Fact, moved: tuple[Any, ...], settings: FigureSettings, *, traceparent: str | None
+) -> tuple[Any, ...]:
     """Give the row of ``NEXT_STATE``: a known certificate after its newest event, and what that moved."""
-    return (fact.certificate_id, fact.livemode, *state_of(fact, settings), *moved, fact.data, book.seen)
+    return (fact.certificate_id, fact.livemode, *state_of(fact, settings), *moved, fact.data, traceparent, book.seen)
 
 
 def described(fact: Fact, row: asyncpg.Record | None) -> Fact:

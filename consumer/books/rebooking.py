@@ -186,6 +186,7 @@ def _again(
         if purchase
         else certificate.NO_PURCHASE,
         data=None,
+        traceparent=None,
         seen=row["seen"] if row else None,
     )
     entries = [Entry(line, entry, caused_by) for line, entry in correct(past.lines.get(key, {}), should)]

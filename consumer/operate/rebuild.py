@@ -18,7 +18,7 @@ from datetime import datetime
 import asyncpg
 from msgspec import Struct
 
-from consumer.books.booking import publish_later
+from consumer.balances.outbox import publish_again
 from consumer.books.rebooking import FIRST, PAGE, rebook
 from consumer.common import metrics
 from consumer.common.errors import Fatal
@@ -227,7 +227,7 @@ class _Rebuild:
             page = keys[start : start + PAGE]
             taken_back = await rebook(self.connection, page, "rebuild")
             # Also what differed in nothing that the books know: the tables are others now.
-            await publish_later(self.connection, page, await self.connection.fetchval("SELECT clock_timestamp()"))
+            await publish_again(self.connection, page)
             metrics.journal_corrections.labels("rebuild").inc(taken_back)
 
     async def _differences(self, entity_ids: Collection[str] | None) -> list[Difference]:

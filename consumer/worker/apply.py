@@ -14,7 +14,6 @@ import asyncpg
 
 from consumer.books.booking import Arrived, Row, are_many, book, corrections, write_booked
 from consumer.books.certificate import book_of
-from consumer.books.journal import Key
 from consumer.books.lines import in_order
 from consumer.books.marks import mark_reused, mark_zones
 from consumer.common import metrics
@@ -45,6 +44,7 @@ from schemas.registry import FAMILIES
 HISTORY = (*certificates.HISTORY, *BESIDE)
 # Where a row of <family>/known says what stands of the entity.
 _HEAD = 6
+_order_of = attrgetter("order")
 
 
 async def apply(connection: Connection, events: Sequence[Event], *, facts_only: bool = False) -> list[Outcome]:
@@ -118,7 +118,6 @@ async def write(
         booked,
         history=() if are_many(history) else history,
         settled=() if facts_only else settlements(events, changes.outcomes, present.booked_at),
-        traces=_traces(entered.get(CERTIFICATES, ())),
         facts_only=facts_only,
     )
     if are_many(history):
@@ -167,17 +166,10 @@ def _arrived(entered: Sequence[Event], changes: Changes, known: Known) -> list[A
             known.heads[entity].standing if entity in known.heads else None,
             in_order([event.snapshot for event in members]),
             states.get(entity),
+            max(members, key=_order_of).traceparent,
         )
         for entity, members in by_entity.items()
     ]
-
-
-def _traces(entered: Sequence[Event]) -> dict[Key, str]:
-    """Give the trace of each certificate's newest event in the batch, where that has one."""
-    if not any(event.traceparent for event in entered):
-        return {}
-    newest = {(event.entity.id, event.entity.livemode): event for event in sorted(entered, key=attrgetter("order"))}
-    return {key: event.traceparent for key, event in newest.items() if event.traceparent}
 
 
 def _by_family(events: Sequence[Event]) -> dict[Family, list[Event]]:

@@ -12,19 +12,20 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from aiokafka import AIOKafkaConsumer
 
+from consumer.books.booking import Booked, _write
 from consumer.common.settings import Settings, load
 from consumer.kafka.options import reader_options
-from consumer.postgres.database import Pool, pool, statement
+from consumer.postgres.database import Connection, Pool, pool, statement
 from consumer.worker.apply import apply
 from consumer.worker.decode import decode
 from deploy.local.services import Giftledger
@@ -87,7 +88,7 @@ async def _cost(settings: Settings, sizes: Sizes) -> tuple[list[Cost], list[Cost
     async with pool(settings, size=1) as connections:
         for number in range(sizes.rounds):
             for is_noted in (True, False) if number % 2 == 0 else (False, True):
-                with nullcontext() if is_noted else patch("consumer.books.booking.publish_later", _nothing):
+                with nullcontext() if is_noted else patch("consumer.books.booking._write", _without_note):
                     (noted if is_noted else not_noted).append(await _applied(connections, events))
     return noted, not_noted
 
@@ -102,8 +103,9 @@ async def _applied(connections: Pool, events: list[Event]) -> Cost:
         return Cost(*(seconds / len(events) * 1e6 for seconds in spent))
 
 
-async def _nothing(*_: object) -> None:
-    """Note nothing."""
+async def _without_note(connection: Connection, booked: Sequence[Booked], *others: Any) -> None:
+    """Write all but that something changed, which comes last."""
+    await _write(connection, booked, *others[:-1], None)
 
 
 def _cpu(pid: int) -> float:
@@ -179,8 +181,7 @@ async def _change(connections: Pool, rate: int, certificates: int, seconds: floa
             await connection.execute(
                 "UPDATE certificate SET balance = balance - 1 WHERE certificate_id = ANY ($1) AND livemode", keys
             )
-            booked_at: datetime = await connection.fetchval("SELECT clock_timestamp()")
-            await connection.execute(statement("balances/changed"), keys, [True] * len(keys), booked_at, [])
+            await connection.execute(statement("balances/again"), keys, [True] * len(keys))
         changes += due
         await asyncio.sleep(max(0.0, TURN_SECONDS - (time.perf_counter() - started - elapsed)))
     return changes

@@ -9,8 +9,8 @@ SELECT
     purchase_event_id, purchased_at, purchase_day, face_value, purchase_price, purchase_total,
     purchase_transactions_paid, purchase_deleted, issuing_station_id, issuing_station_name, issuing_time_zone,
     issuing_agency_id, issuing_agency_name, account_id, definition_id, currency, first_seen, began_at, effective_at,
-    posting_day, consideration, has_been_deleted, events, NULL::text AS data, xmin AS seen, false AS is_state,
-    false AS is_purchase
+    posting_day, consideration, has_been_deleted, events, NULL::text AS data, NULL::text AS traceparent,
+    xmin AS seen, false AS is_state, false AS is_purchase
 FROM giftcert.certificate
 WITH NO DATA;
 
@@ -18,7 +18,7 @@ CREATE TEMPORARY TABLE next_state AS
 SELECT
     certificate_id, livemode, event_id, occurred_at, emitted_at, kind, balance, price, total, transactions_paid, deleted,
     status, transaction_id, agency_id, station_id, station_name, time_zone, created_at, customer_number, agency_name,
-    effective_at, posting_day, consideration, has_been_deleted, events, data, seen
+    effective_at, posting_day, consideration, has_been_deleted, events, data, traceparent, seen
 FROM incoming_certificate
 WITH NO DATA;
 

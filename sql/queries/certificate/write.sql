@@ -1,7 +1,7 @@
 -- What a transaction writes of certificates, in one statement: whole rows ($1), and next states of those that only went on
 -- ($2), both in the order of their keys, so that two workers that write the same rows do not deadlock; events ($3), lines ($4)
--- and what is settled ($5). Gives how many certificates were updated: only those that are still as they were read, for whoever
--- booked meanwhile moved the row's version.
+-- and what is settled ($5); and that the certificates' balances are to be published, if they changed at $6. Gives how many
+-- certificates were updated: only those that are still as they were read, for whoever booked meanwhile moved the row's version.
 WITH whole AS (
     SELECT *
     FROM unnest($1::incoming_certificate[])
@@ -158,9 +158,26 @@ settled AS (
     )
     SELECT settled_at, topic, kafka_partition, outcome, newest_emitted_at, newest_received_at, offsets
     FROM unnest($5::incoming_settlement[])
+),
+
+-- Versions are drawn when the rows of their certificates are locked: of two transactions the later one draws the higher.
+noted AS (
+    INSERT INTO giftcert.balance_outbox AS known (certificate_id, livemode, changed_at, traceparent)
+    SELECT certificate_id, livemode, $6, traceparent
+    FROM (
+        SELECT certificate_id, livemode, traceparent
+        FROM whole
+        UNION ALL
+        SELECT certificate_id, livemode, traceparent
+        FROM next
+    ) AS written
+    WHERE $6::timestamptz IS NOT NULL
+    ORDER BY certificate_id, livemode
+    ON CONFLICT (certificate_id, livemode) DO UPDATE SET
+        version = EXCLUDED.version, changed_at = EXCLUDED.changed_at, traceparent = EXCLUDED.traceparent
 )
 
--- What is counted is written first, and in this order.
+-- What is counted is written first, and in this order, and so all rows of certificates are locked before the rest is written.
 SELECT
     (SELECT count(*) FROM created) AS created,
     (SELECT count(*) FROM went_on) AS went_on,
