@@ -7,6 +7,7 @@ import click
 
 from consumer.cli.command import command, finish
 from consumer.cli.options import MOST_DAYS, Rule
+from consumer.common.saying import say
 from consumer.common.settings import Settings
 
 
@@ -53,7 +54,7 @@ def prune(settings: Settings, days: int) -> None:
     """
     from consumer.operate.prune import prune
 
-    click.echo(f"{finish(prune(settings, timedelta(days=days)))} attempts pruned.")
+    say(f"{finish(prune(settings, timedelta(days=days)))} attempts pruned.")
 
 
 @click.group(short_help="List and acknowledge what cannot all be true.")
@@ -86,4 +87,4 @@ def exceptions_acknowledge(settings: Settings, **said: Any) -> None:
     """Acknowledge the open exceptions of a rule and an entity, as they stand: one that changes is open again."""
     from consumer.operate.exceptions import acknowledge
 
-    click.echo(f"{finish(acknowledge(settings, **said))} acknowledged.")
+    say(f"{finish(acknowledge(settings, **said))} acknowledged.")

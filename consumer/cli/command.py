@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from consumer.common import log
 from consumer.common.errors import Fatal, Unavailable
 from consumer.common.interrupts import end_in_order
-from consumer.common.names import harmless
+from consumer.common.saying import harmless
 from consumer.common.settings import SettingsError, load, not_settings
 
 Result = TypeVar("Result")
@@ -23,6 +23,9 @@ class Failure(click.ClickException):
     """Something went wrong that the message explains: exit 1."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__("\n".join(map(harmless, message.splitlines())))
 
 
 def command(main: Callable[..., None]) -> Callable[..., None]:
@@ -40,7 +43,7 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
         except SettingsError as error:
             raise click.UsageError(str(error)) from None
         except (Fatal, Unavailable) as error:
-            raise Failure("\n".join(map(harmless, str(error).splitlines()))) from None
+            raise Failure(str(error)) from None
         except KafkaConnectionError:
             from consumer.common.diagnosis import diagnose_kafka
             from consumer.kafka.options import connection_options

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from consumer.cli.command import command, finish
+from consumer.common.saying import say
 from consumer.common.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def migrate(settings: Settings) -> None:
     from consumer.postgres.migrate import migrate
 
     for note in finish(migrate(settings, begin_books)):
-        click.echo(note)
-    click.echo("The database is current.")
+        say(note)
+    say("The database is current.")
 
 
 @click.command(short_help="Create the Kafka topics that are missing.")
@@ -34,7 +35,7 @@ def topics(settings: Settings) -> None:
     from consumer.kafka.topics import create_topics
 
     for topic, partitions in sorted(finish(create_topics(settings)).items()):
-        click.echo(f"{topic}: {partitions} partitions")
+        say(f"{topic}: {partitions} partitions")
 
 
 @click.command(short_help="Find what is wrong, and how to mend it.")

@@ -24,7 +24,8 @@ from consumer.close.verify.files import verify_files
 from consumer.close.verify.from_topics import verify_from_topics
 from consumer.close.verify.proof import check_proof, prove, read_proof
 from consumer.common.errors import Fatal
-from consumer.common.names import harmless, require_name
+from consumer.common.names import require_name
+from consumer.common.saying import say
 from consumer.common.settings import Settings
 from consumer.postgres.database import Connection, statement
 
@@ -83,13 +84,13 @@ async def run_cut(
 def _show(outlooks: Iterable[Outlook], done: str) -> None:
     refused = 0
     for outlook in outlooks:
-        _say(f"{outlook.period}: {done if outlook.is_clear else f'not {done}'}")
+        say(f"{outlook.period}: {done if outlook.is_clear else f'not {done}'}")
         for finding in outlook.blockers:
-            _say(f"  blocker {finding.rule}: {finding.found}")
+            say(f"  blocker {finding.rule}: {finding.found}")
         for finding in findings.not_accepted(outlook.warnings, outlook.accepted):
-            _say(f"  warning {finding.rule}: {finding.found} (pass it with --accept {finding.rule} --because …)")
+            say(f"  warning {finding.rule}: {finding.found} (pass it with --accept {finding.rule} --because …)")
         for accepted in outlook.accepted:
-            _say(f"  accepted {accepted.rule}: {accepted.found}, because {accepted.because}")
+            say(f"  accepted {accepted.rule}: {accepted.found}, because {accepted.because}")
         refused += not outlook.is_clear
     if refused:
         raise Fatal(f"{refused} not {done}.")
@@ -101,10 +102,10 @@ async def run_sign(settings: Settings, month: date, accounts: Accounts, *, key: 
     async with session(settings) as connection:
         async for period in _periods(connection, month, accounts):
             signed = await sign(connection, period, key, by=by)
-            _say(f"{period}: signed by {by}, {signed.signatures} signatures, manifest {signed.sha256}")
+            say(f"{period}: signed by {by}, {signed.signatures} signatures, manifest {signed.sha256}")
             for total in signed.manifest["totals"]:
-                _say(f"  {total['currency']}: opening {total['opening']}, closing {total['closing']}")
-            _say(f"  {signed.manifest['certificates']['rows']} certificates with something left")
+                say(f"  {total['currency']}: opening {total['opening']}, closing {total['closing']}")
+            say(f"  {signed.manifest['certificates']['rows']} certificates with something left")
 
 
 async def run_verify(
@@ -122,7 +123,7 @@ async def run_verify(
                     derived = verify_from_topics(connection, evidence, period)
                     wrong += await _show_findings(f"{period}, from the topics", derived)
     if trusted is None:
-        _say("No --keys: who made the signatures was not asked.")
+        say("No --keys: who made the signatures was not asked.")
     _refuse(wrong)
 
 
@@ -156,12 +157,12 @@ class _Findings:
         """Print them, and say how many are wrong."""
         wrong = self._numbers[Finding]
         good = "as it was signed, but see the notices" if self._numbers[Notice] else "as it was signed"
-        _say(f"{what}: {f'{wrong} findings' if wrong else good}")
+        say(f"{what}: {f'{wrong} findings' if wrong else good}")
         for kind, lines in self._lines.items():
             for line in lines:
-                _say(f"  {line}")
+                say(f"  {line}")
             if self._numbers[kind] > SHOWN:
-                _say(f"  and {self._numbers[kind] - SHOWN} more")
+                say(f"  and {self._numbers[kind] - SHOWN} more")
         return wrong
 
 
@@ -202,7 +203,7 @@ async def run_pack(
         async for period in _periods(connection, month, accounts):
             of_period = folder / folder_name(period)
             await write_pack(connection, period, of_period, signer)
-            _say(f"{period}: {of_period}")
+            say(f"{period}: {of_period}")
 
 
 def folder_name(period: Period) -> str:
@@ -221,9 +222,9 @@ async def run_list(settings: Settings) -> None:
             steps.append(f"cut by {row['cut_by']} {row['cut_at']:%Y-%m-%d %H:%M}")
         if row["signed_by"]:
             steps.append(f"signed by {row['signed_by']}")
-        _say(f"{Period(row['month'], row['account_id'])}: {row['state']} ({'; '.join(steps)})")
+        say(f"{Period(row['month'], row['account_id'])}: {row['state']} ({'; '.join(steps)})")
     if not rows:
-        _say("No month was prepared or closed.")
+        say("No month was prepared or closed.")
 
 
 async def _periods(connection: Connection, month: date, accounts: Accounts) -> AsyncIterator[Period]:
@@ -235,8 +236,3 @@ async def _periods(connection: Connection, month: date, accounts: Accounts) -> A
         raise Fatal(f"Nothing was booked up to the end of {month:%Y-%m}.")
     for account in accounts or known:
         yield Period(month, account)
-
-
-def _say(line: str) -> None:
-    """Print a line; ids are the sender's to choose, and names are whose SQL inserts them."""
-    click.echo(harmless(line))

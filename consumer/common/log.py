@@ -5,11 +5,13 @@ What is logged is chosen field by field: no bodies, no names, no e-mail addresse
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 import structlog
 
 from consumer.common.repeats import LibraryTrouble, Repeats
+from consumer.common.saying import escaped
 from consumer.common.settings import Settings
 
 
@@ -20,14 +22,15 @@ def configure(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+    # JSON escapes what is no plain character; on a console others' texts must be no command.
+    rendered: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer()]
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+        else [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     )
     all_of_it = settings.log_level == "debug"
     structlog.configure(
-        processors=[*([] if all_of_it else [Repeats()]), *shared, structlog.processors.format_exc_info, renderer],
+        processors=[*([] if all_of_it else [Repeats()]), *shared, structlog.processors.format_exc_info, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
     )
@@ -38,13 +41,17 @@ def configure(settings: Settings) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                renderer,
+                *rendered,
             ],
         )
     )
     if not all_of_it:
         handler.addFilter(LibraryTrouble())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _harmless(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def name_unread(names: Mapping[str, str | None]) -> None:

@@ -1,4 +1,4 @@
-"""Names of people: how they are written, compared, and shown beside what others wrote."""
+"""Names of people: how they are written and compared."""
 
 from unicodedata import normalize
 
@@ -29,8 +29,3 @@ def is_same_name(one: str, other: str) -> bool:
 
 def _compared(name: str) -> str:
     return normalize("NFC", one_form(name).casefold())
-
-
-def harmless(line: str) -> str:
-    """Give a line without what a terminal would obey: what others wrote is no command to it."""
-    return "".join(character if character.isprintable() else "?" for character in line)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from consumer.common.saying import say
+
 LINE_EVERY_SECONDS = 5.0
 
 
@@ -34,16 +36,16 @@ def _bar(doing: str, total: int) -> Iterator[Callable[..., None]]:
 def _lines(doing: str, total: int) -> Iterator[Callable[..., None]]:
     so_far, of, last = 0, total, time.monotonic()
 
-    def say() -> None:
-        print(f"{doing}: {so_far} of {of or '?'}", file=sys.stderr, flush=True)  # noqa: T201
+    def show() -> None:
+        say(f"{doing}: {so_far} of {of or '?'}", err=True)
 
     def advance(done: int = 1, total: int | None = None) -> None:
         nonlocal so_far, of, last
         so_far, of = so_far + done, total or of
         if time.monotonic() - last > LINE_EVERY_SECONDS:
             last = time.monotonic()
-            say()
+            show()
 
     yield advance
     if of:
-        say()
+        show()

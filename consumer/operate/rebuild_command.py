@@ -2,9 +2,8 @@
 
 from collections import Counter
 
-import click
-
 from consumer.common.errors import Fatal
+from consumer.common.saying import say
 from consumer.common.settings import Settings
 from consumer.operate.rebuild import Rebuilt, drop_old, rebuild
 
@@ -17,19 +16,19 @@ async def run_rebuild(settings: Settings, *, partial: bool, accept_differences: 
     _show_differences(done)
     if not done.swapped:
         raise Fatal("Nothing was swapped. Look at the differences; --accept-differences swaps all the same.")
-    click.echo(f"Swapped; applying waited {done.locked_seconds:.2f} s.")
-    click.echo("The old tables are in schema giftcert_old until `giftledger rebuild --drop-old`.")
+    say(f"Swapped; applying waited {done.locked_seconds:.2f} s.")
+    say("The old tables are in schema giftcert_old until `giftledger rebuild --drop-old`.")
 
 
 async def run_drop_old(settings: Settings) -> None:
     """Drop what the last rebuild replaced, and say whether there was anything."""
-    click.echo("Dropped." if await drop_old(settings) else "There was nothing to drop.")
+    say("Dropped." if await drop_old(settings) else "There was nothing to drop.")
 
 
 def _show_differences(done: Rebuilt) -> None:
-    click.echo(f"{done.records} records read, {done.refused} refused, {len(done.differences)} differences.")
+    say(f"{done.records} records read, {done.refused} refused, {len(done.differences)} differences.")
     for table, count in Counter(difference.table for difference in done.differences).items():
-        click.echo(f"  {table}: {count}")
+        say(f"  {table}: {count}")
     for difference in done.differences[:SHOWN_DIFFERENCES]:
         mode = "live" if difference.livemode else "test"
-        click.echo(f"    {difference.table} {difference.entity_id} ({mode})")
+        say(f"    {difference.table} {difference.entity_id} ({mode})")

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import click
-
 from consumer.common.errors import Fatal
-from consumer.common.names import harmless
+from consumer.common.saying import say
 from consumer.common.settings import Settings
 from consumer.operate.verify import verify
 
@@ -15,20 +13,18 @@ SHOWN = 20
 async def run_verify(settings: Settings, *, mend: bool) -> None:
     """Verify and say what came of it. Raises Fatal when something differs that was not mended."""
     done = await verify(settings, mend=mend)
-    click.echo(f"{done.certificates} certificates, {len(done.differing)} differ from their history.")
+    say(f"{done.certificates} certificates, {len(done.differing)} differ from their history.")
     _show([f"{one} ({'live' if live else 'test'}): {', '.join(what)}" for (one, live), what in done.differing.items()])
     if done.totals:
-        click.echo(f"{len(done.totals)} kept totals differ from the journal's lines.")
+        say(f"{len(done.totals)} kept totals differ from the journal's lines.")
     _show(
         [f"{one.cell}: {', '.join(f'{one.table}.{name}' for name in one.columns) or one.table}" for one in done.totals]
     )
     if done.zones:
-        click.echo(f"{len(done.zones)} time zones of stations are marked as none in vain, or are not.")
+        say(f"{len(done.zones)} time zones of stations are marked as none in vain, or are not.")
     _show([f"station {zone.station_id} ({'live' if zone.livemode else 'test'}): {zone.name}" for zone in done.zones])
     if done.open_tasks:
-        click.echo(
-            f"{done.open_tasks} rebooking tasks are open: what they are about differs until a worker has done them."
-        )
+        say(f"{done.open_tasks} rebooking tasks are open: what they are about differs until a worker has done them.")
     if done.too_late:
         named = ", ".join(map(str, done.too_late[:SHOWN])) + (", …" if len(done.too_late) > SHOWN else "")
         raise Fatal(
@@ -37,15 +33,15 @@ async def run_verify(settings: Settings, *, mend: bool) -> None:
             "apart. Only the tables' owner can take out what is false; then --mend books what differs."
         )
     if done.mended is not None:
-        click.echo(f"Mended: {done.mended} lines taken back, and booked as they should be.")
+        say(f"Mended: {done.mended} lines taken back, and booked as they should be.")
         if done.totals:
-            click.echo("The totals are kept anew, from the first line on.")
+            say("The totals are kept anew, from the first line on.")
     elif not done.is_right:
         raise Fatal("The books differ from the facts; --mend books the difference.")
 
 
 def _show(lines: Sequence[str]) -> None:
     for line in lines[:SHOWN]:
-        click.echo(f"    {harmless(line)}")
+        say(f"    {line}")
     if len(lines) > SHOWN:
-        click.echo(f"    and {len(lines) - SHOWN} more")
+        say(f"    and {len(lines) - SHOWN} more")

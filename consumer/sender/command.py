@@ -2,20 +2,17 @@
 
 import asyncio
 import csv
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import click
-from rich.console import Console
-from rich.table import Table
-
 from consumer.common.bounds import give_up
 from consumer.common.csv_text import literal
 from consumer.common.errors import Fatal
+from consumer.common.saying import say
 from consumer.common.settings import Settings
+from consumer.common.tables import cell, say_rows
 from consumer.postgres.database import connect, statement
 from consumer.postgres.reporting import TWINS
 from consumer.sender.client import NoAnswer, sender_api
@@ -24,8 +21,6 @@ from consumer.sender.undelivered import list_undelivered, note, retry
 from consumer.sender.verdicts import DIFFERENCES, Verdict
 
 LIVE, TEST = TWINS
-# What a terminal would take for a command: ids and numbers are the sender's to choose.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 async def run_reconcile(settings: Settings, wanted: Wanted, stop: asyncio.Event) -> None:
@@ -35,21 +30,19 @@ async def run_reconcile(settings: Settings, wanted: Wanted, stop: asyncio.Event)
     await give_up(stopped)
     if not walk.done():
         await give_up(walk)
-        click.echo("Stopped. The next run goes on from here.")
+        say("Stopped. The next run goes on from here.")
         return
     _show(walk.result())
 
 
 def _show(summary: Summary) -> None:
     found = Counter(summary.newest.values())
-    click.echo(
-        f"{summary.lists} lists in {summary.requests} requests, {len(summary.newest)} certificates and definitions:"
-    )
+    say(f"{summary.lists} lists in {summary.requests} requests, {len(summary.newest)} certificates and definitions:")
     for verdict in Verdict:
         if found[verdict]:
-            click.echo(f"    {verdict.value}: {found[verdict]}")
+            say(f"    {verdict.value}: {found[verdict]}")
     if not summary.lists and not summary.failures:
-        click.echo(
+        say(
             "No list was due: --max-age says when one is again, --everyone asks also for who holds nothing. "
             "A list that could not be had rests for a minute, longer each time."
         )
@@ -57,9 +50,9 @@ def _show(summary: Summary) -> None:
         failed = f"{summary.failures} lists could not be had; they are asked for again later."
         if summary.failures == summary.lists:
             raise Fatal(failed)
-        click.echo(failed)
+        say(failed)
     if found.keys() & DIFFERENCES:
-        click.echo("`giftledger reconcile --list table` shows what differs.")
+        say("`giftledger reconcile --list table` shows what differs.")
 
 
 async def show_differences(settings: Settings, form: str, *, livemode: bool) -> None:
@@ -84,27 +77,15 @@ async def show_differences(settings: Settings, form: str, *, livemode: bool) -> 
     if form == "csv":
         _csv(names, rows)
     else:
-        _table(names, rows)
-        click.echo(f"{len(rows)} differences.")
+        say_rows(names, ([row[name] for name in names] for row in rows))
+        say(f"{len(rows)} differences.")
 
 
 def _csv(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
     for row in rows:
-        writer.writerow([text(literal(row[name]) if isinstance(row[name], str) else row[name]) for name in names])
-
-
-def text(value: object) -> str:
-    """Write a value on a line, without what a terminal would obey."""
-    return "" if value is None else _CONTROL.sub("\ufffd", f"{value}")
-
-
-def _table(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
-    table = Table(*names, box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*(text(row[name]) for name in names))
-    Console(markup=False, highlight=False, width=240, soft_wrap=True).print(table)
+        writer.writerow([cell(literal(row[name]) if isinstance(row[name], str) else row[name]) for name in names])
 
 
 async def show_undelivered(settings: Settings) -> None:
@@ -116,9 +97,11 @@ async def show_undelivered(settings: Settings) -> None:
             await note(connection, found)
     finally:
         await connection.close()
-    names = ("id", "event", "entity_id", "created_at")
-    _table(names, [webhook._asdict() for webhook in found])
-    click.echo(f"{len(found)} undelivered webhooks.")
+    say_rows(
+        ("id", "event", "entity_id", "created_at"),
+        ((one.id, one.event, one.entity_id, one.created_at) for one in found),
+    )
+    say(f"{len(found)} undelivered webhooks.")
 
 
 async def retry_undelivered(settings: Settings, webhook_ids: tuple[str, ...], *, everything: bool) -> None:
@@ -133,10 +116,10 @@ async def retry_undelivered(settings: Settings, webhook_ids: tuple[str, ...], *,
                     await retry(api, webhook_id)
                 except NoAnswer as error:
                     failed += 1
-                    click.echo(f"{text(webhook_id)}: {error}", err=True)
+                    say(f"{webhook_id}: {error}", err=True)
     finally:
         await connection.close()
-    click.echo(f"{len(chosen) - failed} webhooks are sent again.")
+    say(f"{len(chosen) - failed} webhooks are sent again.")
     if failed:
         raise Fatal(f"{failed} could not be sent again.")
 

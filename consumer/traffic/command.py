@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-import click
-
 from consumer.common.errors import Fatal
+from consumer.common.saying import say
 from consumer.common.settings import Settings, SettingsError
 from consumer.traffic.simulate import Summary, simulate
 
@@ -32,10 +31,8 @@ async def run_simulate(
 
 def _show(summary: Summary) -> None:
     statuses = ", ".join(f"{status}: {number}" for status, number in sorted(summary.statuses.items()))
-    click.echo(
-        f"{summary.statuses.total()} webhooks in {summary.seconds:.1f} s ({statuses}), {summary.retries} retries."
-    )
+    say(f"{summary.statuses.total()} webhooks in {summary.seconds:.1f} s ({statuses}), {summary.retries} retries.")
     for mismatch in summary.mismatches:
-        click.echo(f"  {mismatch}")
+        say(f"  {mismatch}")
     if summary.mismatched:
         raise Fatal(f"{summary.mismatched} answers were not as expected.")

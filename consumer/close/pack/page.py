@@ -5,6 +5,7 @@ from typing import Any
 
 from consumer.close.pack.drawings import bars, bridge
 from consumer.close.pack.tables import Pack, Table, signed_lines
+from consumer.common.saying import harmless
 
 _STYLE = """
 body{font:14px/1.45 system-ui,sans-serif;color:#1c2733;margin:2rem auto;max-width:78rem;padding:0 1rem}
@@ -37,14 +38,19 @@ def html(pack: Pack) -> str:
         "Reporting time zone": said["settings"]["reporting_time_zone"],
         "Versions": ", ".join(f"{name} {version}" for name, version in said["versions"].items()),
     }
-    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
+    listed = "".join(f"<dt>{_text(name)}</dt><dd>{_text(text)}</dd>" for name, text in facts.items())
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(pack.title)}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{escape(pack.title)}</h1><dl>{listed}</dl>{_drawings(pack)}{''.join(map(_table, pack.tables))}"
+        f"<title>{_text(pack.title)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{_text(pack.title)}</h1><dl>{listed}</dl>{_drawings(pack)}{''.join(map(_table, pack.tables))}"
         "</body></html>\n"
     )
+
+
+def _text(text: str) -> str:
+    """Write what others have written as text, and as nothing else."""
+    return escape(harmless(text))
 
 
 def _drawings(pack: Pack) -> str:
@@ -54,7 +60,7 @@ def _drawings(pack: Pack) -> str:
         currency = total["currency"]
         trend = [(str(month), closing) for month, of, closing in pack.trend.rows if of == currency]
         ages = [(str(age), outstanding) for of, age, outstanding, _ in pack.aging.rows if of == currency]
-        drawn.append(f"<h2>{escape(currency)}</h2>{bridge(currency, total)}")
+        drawn.append(f"<h2>{_text(currency)}</h2>{bridge(currency, total)}")
         drawn.append(bars(f"Outstanding at the end of twelve months, {currency}", trend))
         drawn.append(bars(f"Outstanding by age, {currency}", ages) if ages else "")
     return "".join(drawn)
@@ -62,14 +68,14 @@ def _drawings(pack: Pack) -> str:
 
 def _table(table: Table) -> str:
     head = "".join(
-        f"<th{' class=amount' if name in table.amounts else ''}>{escape(name.replace('_', ' '))}</th>"
+        f"<th{' class=amount' if name in table.amounts else ''}>{_text(name.replace('_', ' '))}</th>"
         for name in table.columns
     )
     rows = "".join(f"<tr>{''.join(map(_cell, table.columns, row, [table] * len(row)))}</tr>" for row in table.rows)
     shown = f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    return f"<h2>{escape(table.title)}</h2>{shown if table.rows else '<p class=none>None.</p>'}"
+    return f"<h2>{_text(table.title)}</h2>{shown if table.rows else '<p class=none>None.</p>'}"
 
 
 def _cell(name: str, value: Any, table: Table) -> str:
     text = "" if value is None else str(value)
-    return f"<td{' class=amount' if name in table.amounts else ''}>{escape(text)}</td>"
+    return f"<td{' class=amount' if name in table.amounts else ''}>{_text(text)}</td>"

@@ -3,9 +3,8 @@
 Nothing is changed and nothing is published. Each finding says how to mend it.
 """
 
-import click
-
 from consumer.common.errors import Fatal
+from consumer.common.saying import say
 from consumer.common.settings import Settings
 from consumer.operate.check.balances import check_balances
 from consumer.operate.check.broker import check_broker
@@ -38,7 +37,8 @@ async def run_check(settings: Settings, role: Role) -> None:
     """Print the findings. Raises Fatal when one of them is a problem."""
     findings = await check(settings, role)
     for finding in findings:
-        click.echo(str(finding))
+        for line in finding.lines():
+            say(line)
     wrong = sum(finding.level is Level.PROBLEM for finding in findings)
     if wrong:
         raise Fatal(f"{wrong} thing{'s' * (wrong != 1)} to mend.")

@@ -25,9 +25,10 @@ class Finding(Struct, frozen=True):
     message: str
     remedy: str = ""
 
-    def __str__(self) -> str:
-        line = f"{self.level.value:<8} {self.subject}: {self.message}"
-        return f"{line}\n         → {self.remedy}" if self.remedy else line
+    def lines(self) -> list[str]:
+        """Give what is printed of it."""
+        found = f"{self.level.value:<8} {self.subject}: {self.message}"
+        return [found, f"         → {self.remedy}"] if self.remedy else [found]
 
 
 def ok(subject: str, message: str) -> Finding:

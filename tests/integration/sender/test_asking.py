@@ -443,7 +443,7 @@ async def test_check_tries_a_customer(
     certificates.certificate({**body["data"], "customerNumber": customer})
 
     async with asked(SimulatedApi(certificates), environment, SENDER_API_TOKEN=token) as settings:
-        findings = [" ".join(str(found).split()) for found in await check(settings, "reconcile")]
+        findings = [" ".join(" ".join(found.lines()).split()) for found in await check(settings, "reconcile")]
 
     of_sender_api = [found for found in findings if "sender's API" in found]
     assert all(found.startswith(start) for found, start in zip(of_sender_api, expected, strict=False))

@@ -3,7 +3,7 @@
 import pytest
 
 from consumer.common.errors import Fatal
-from consumer.common.names import MAX_NAME, harmless, is_same_name, require_name
+from consumer.common.names import MAX_NAME, is_same_name, require_name
 
 
 @pytest.mark.parametrize("given", ["José  Smith", " Jose\u0301 Smith ", "José\u00a0\tSmith"])
@@ -28,7 +28,3 @@ def test_what_is_no_name_is_refused(given: str) -> None:
 )
 def test_names_are_the_same_but_for_case_blanks_and_composition(one: str, other: str, is_same: bool) -> None:  # noqa: FBT001
     assert is_same_name(one, other) is is_same
-
-
-def test_what_a_terminal_would_obey_is_shown_as_a_question_mark() -> None:
-    assert harmless("Ann\x1b[2J\r\nis Zoë\u202e") == "Ann?[2J??is Zoë?"
