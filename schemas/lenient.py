@@ -8,7 +8,7 @@ can say.
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeAlias, get_args
 
@@ -34,12 +34,19 @@ def integer(raw: Raw, path: str) -> int:
     token = bytes(raw)
     if not _NUMBER.fullmatch(token):
         return int(_strict(int, raw, path))  # which says what it is
-    number = Decimal(token.decode())
+    number = _decimal(token, path)
     if number.adjusted() > _DIGITS:
         raise ValidationError(f"Number out of range - at `{path}`")
     if number != number.to_integral_value():
         raise ValidationError(f"Expected `int`, got `float` - at `{path}`")
     return int(number)
+
+
+def _decimal(token: bytes, path: str) -> Decimal:
+    try:
+        return Decimal(token.decode())
+    except InvalidOperation:  # its exponent has twenty digits
+        raise ValidationError(f"Number out of range - at `{path}`") from None
 
 
 def read_data(text: str | bytes, kind: Any) -> tuple[Any, tuple[str, ...]]:
@@ -113,7 +120,7 @@ def _amount_if_given(raw: Raw, path: str, doubts: list[str]) -> int | None:
         return None
     if not _NUMBER.fullmatch(token := bytes(raw)):
         raise Unreadable
-    number = Decimal(token.decode())
+    number = _decimal(token, path)
     if number.adjusted() <= _DIGITS and number != number.to_integral_value():
         raise Unreadable
     return _amount(raw, path, doubts)
