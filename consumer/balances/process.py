@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from consumer.balances.lead import Lead, Superseded, leading
 from consumer.balances.limits import Limits
 from consumer.balances.publisher import Publisher
-from consumer.balances.topics import recognised
+from consumer.balances.topics import Partitions, recognised
 from consumer.common import metrics
 from consumer.common.bounds import pause, running
 from consumer.common.diagnosis import diagnose_database, diagnose_kafka, explain_kafka
@@ -32,6 +32,8 @@ log = structlog.get_logger()
 
 # How often it is counted how far the topics are behind.
 COUNT_SECONDS = 5.0
+# How often a leader looks whether the topics are still those that it has filled.
+RECOGNISE_SECONDS = 60.0
 
 
 async def run_balances(settings: Settings, stop: asyncio.Event) -> None:
@@ -104,15 +106,22 @@ async def _take_turn(settings: Settings, connections: Pool, life: Waiting, limit
 
 
 async def _publish(settings: Settings, connections: Pool, lead: Lead, life: Waiting, limits: Limits) -> None:
-    async with connections.acquire() as connection:
-        partitions = await recognised(connection, settings, lead)
+    async def recognise() -> Partitions:
+        async with connections.acquire() as connection:
+            return await recognised(connection, settings, lead)
+
+    partitions = await recognise()
     # The topic's name: who publishes to these topics, wherever he is, has this id.
     async with Transactions.opened(settings, settings.topic(BALANCES), partitions) as transactions:
         await lead.renew()
         log.info("publishes balances", fences=transactions.fences)
         life.waits_for = None
         metrics.balances_leads.set(1)
-        await Publisher(settings, connections, transactions, lead, limits).run(life.stop)
+        publisher = Publisher(settings, connections, transactions, lead, limits)
+        await publisher.run(life.stop, RECOGNISE_SECONDS)
+        while not life.stop.is_set():
+            await recognise()
+            await publisher.run(life.stop, RECOGNISE_SECONDS)
 
 
 async def _reason_to_wait(settings: Settings, error: Exception) -> str | None:

@@ -45,10 +45,13 @@ class Publisher:
         # Of this round, so far.
         self._held = 0
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Make rounds until ``stop`` is set. Raises Superseded, BatchTooLarge, and what Kafka and Postgres raise."""
-        while not stop.is_set():
-            began = time.monotonic()
+    async def run(self, stop: asyncio.Event, seconds: float) -> None:
+        """Make rounds for so long, or until ``stop`` is set.
+
+        Raises Superseded, BatchTooLarge, and what Kafka and Postgres raise.
+        """
+        ends = time.monotonic() + seconds
+        while not stop.is_set() and (began := time.monotonic()) < ends:
             if not await self.round(stop):
                 return
             self._limits.end_round(self._held)

@@ -335,15 +335,33 @@ async def test_a_topic_that_was_made_anew_is_filled_anew(settings: Settings, con
     async with publishing(settings):
         await applied(connections, event(bought()), event(bought(_id="another")))
         await all_published(connections)
-    name = settings.topic(BALANCES)
-    async with admin(settings) as client:
-        await client.delete_topics([name])
-        await until(lambda: _is_gone(client, name), "the topic's end")
+    await _delete(settings)
 
     async with publishing(settings):
         await until(lambda: _holds(settings, 2), "both certificates")
 
     assert (await verify(settings)).differing == []
+
+
+async def test_a_topic_that_is_made_anew_under_a_publisher_without_work_is_filled_anew(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_fence(settings)
+    monkeypatch.setattr("consumer.balances.process.RECOGNISE_SECONDS", 0.5)
+    async with publishing(settings):
+        await applied(connections, event(bought()), event(bought(_id="another")))
+        await all_published(connections)
+        await _delete(settings)
+        await create_topics(settings)
+
+        await until(lambda: _holds(settings, 2), "both certificates")
+
+
+async def _delete(settings: Settings) -> None:
+    name = settings.topic(BALANCES)
+    async with admin(settings) as client:
+        await client.delete_topics([name])
+        await until(lambda: _is_gone(client, name), "the topic's end")
 
 
 async def _is_gone(client: object, name: str) -> bool:
