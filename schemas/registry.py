@@ -1,9 +1,10 @@
-"""Which events there are, and the decoders for them, built once.
+"""Which events there are, and the decoders for them, each built once, when its first event is read.
 
 Singular and plural names are different things (a certificate, a definition): names are matched whole.
 """
 
 import re
+from functools import cache
 from typing import Any, TypeAlias, get_args, get_type_hints
 
 import msgspec
@@ -48,13 +49,14 @@ class _Kind(Struct, frozen=True):
     decoder: msgspec.json.Decoder[Any]
 
 
-def _kind_of(name: str, message: Any) -> _Kind:
+@cache
+def _kind_of(message: Any) -> _Kind:
     data = get_type_hints(message)["data"]
+    name = message.__struct_config__.tag
     return _Kind(message, FAMILY_OF[name], data, msgspec.json.Decoder(plain(data)))
 
 
 _MESSAGES = {str(message.__struct_config__.tag): message for message in get_args(AnyMessage)}
-_KINDS = {name: _kind_of(name, message) for name, message in _MESSAGES.items()}
 
 # Topics without a family: authentic webhooks of any other event, and what a worker could not apply.
 UNROUTED = "unrouted"
@@ -138,11 +140,12 @@ def read(body: bytes) -> Reading:
     try:
         text = storable(body)
         envelope = _read_envelope(text)
-        kind = _KINDS.get(envelope.event)
-        if kind is None:
+        message_type = _MESSAGES.get(envelope.event)
+        if message_type is None:
             raise Malformed("No event of this name is known - at `$.event`")
         if instant_from_epoch(envelope.created) < EARLIEST:
             raise Malformed("`created` is before the year 2000")
+        kind = _kind_of(message_type)
         data, doubts = _read_data(text, envelope.data, kind)
         message = kind.message(envelope.id, envelope.attempt_id, envelope.livemode, envelope.created, data)
         return Reading(message, envelope.event, kind.family, str(envelope.data, "utf-8"), doubts)
