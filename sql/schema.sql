@@ -1078,6 +1078,9 @@ ALTER TABLE ONLY giftcert.certificate
 ALTER TABLE ONLY giftcert.close
     ADD CONSTRAINT close_account_id_month_key UNIQUE NULLS NOT DISTINCT (account_id, month);
 
+ALTER TABLE giftcert.close_certificate
+    ADD CONSTRAINT close_certificate_amounts CHECK ((GREATEST(abs(balance), abs(balance_at_consideration)) < 'Infinity'::numeric)) NOT VALID;
+
 ALTER TABLE ONLY giftcert.close_certificate
     ADD CONSTRAINT close_certificate_close_id_certificate_id_currency_issuing__key UNIQUE NULLS NOT DISTINCT (close_id, certificate_id, currency, issuing_station_id);
 
@@ -1087,11 +1090,23 @@ ALTER TABLE ONLY giftcert.close_manifest
 ALTER TABLE ONLY giftcert.close
     ADD CONSTRAINT close_pkey PRIMARY KEY (id);
 
+ALTER TABLE giftcert.close_prepared
+    ADD CONSTRAINT close_prepared_coverage CHECK (((jsonb_typeof((coverage)::jsonb) = 'array'::text) AND (NOT ((coverage)::jsonb @? 'strict $[*]?(@.type() != "array" || @.size() != 3)'::jsonpath)) AND (NOT ((coverage)::jsonb @? 'strict $[*][*]?(@.type() != "string")'::jsonpath)) AND (NOT ((coverage)::jsonb @? 'strict $[*][1 to 2]?(!(@ like_regex "^-?[0-9]+[.][0-9]{5}$"))'::jsonpath)))) NOT VALID;
+
 ALTER TABLE ONLY giftcert.close_prepared
     ADD CONSTRAINT close_prepared_pkey PRIMARY KEY (id);
 
+ALTER TABLE giftcert.close_prepared
+    ADD CONSTRAINT close_prepared_warnings CHECK (((jsonb_typeof((warnings)::jsonb) = 'array'::text) AND (NOT ((warnings)::jsonb @? 'strict $[*]?(@.type() != "array" || @.size() != 3)'::jsonpath)) AND (NOT ((warnings)::jsonb @? 'strict $[*][*]?(@.type() != "string")'::jsonpath)))) NOT VALID;
+
+ALTER TABLE giftcert.close_prepared
+    ADD CONSTRAINT close_prepared_year CHECK (((month >= '2000-01-01'::date) AND (month <= '2999-12-01'::date))) NOT VALID;
+
 ALTER TABLE ONLY giftcert.close_records
     ADD CONSTRAINT close_records_pkey PRIMARY KEY (close_id, topic, kafka_partition);
+
+ALTER TABLE giftcert.close_rollforward
+    ADD CONSTRAINT close_rollforward_amounts CHECK ((GREATEST(abs(opening), abs(issued), abs(first_seen), abs(adjusted_up), abs(redeemed), abs(adjusted_down), abs(voided), abs(closing), abs(for_earlier_months), abs(closing_at_consideration)) < 'Infinity'::numeric)) NOT VALID;
 
 ALTER TABLE ONLY giftcert.close_rollforward
     ADD CONSTRAINT close_rollforward_close_id_currency_issuing_station_id_key UNIQUE NULLS NOT DISTINCT (close_id, currency, issuing_station_id);

@@ -12,6 +12,7 @@ from consumer.operate.rules import RULES
 
 # A hundred years: nothing is older, and every calendar holds it.
 MOST_DAYS = 36_500
+_CALENDAR_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 
 
 class Between(click.FloatRange):
@@ -42,7 +43,8 @@ class Instant(click.ParamType[datetime]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Read the time, or say that it is none."""
         try:
-            given = datetime.fromisoformat(value)
+            # A week's day, or digits without dashes, would be read as a date, too.
+            given = datetime.fromisoformat(value if _CALENDAR_DATE.match(value) else "")
         except ValueError:
             self.fail(f"{value!r} is not a time such as 2026-06-01T12:00", param, ctx)
         return given if given.tzinfo else given.replace(tzinfo=UTC)

@@ -48,5 +48,5 @@ class Month(click.ParamType[date]):
         if isinstance(value, date):
             return value
         if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", value, re.ASCII):
-            self.fail(f"{value!r} is not a month such as 2026-10", param, ctx)
+            self.fail(f"{value!r} is not a month such as 2026-10, of the years 2000 to 2099", param, ctx)
         return date.fromisoformat(f"{value}-01")

@@ -26,10 +26,7 @@ SET jit = off
 AS $$
     -- So that the latest day is looked for once.
     WITH period (last_day) AS MATERIALIZED (
-        SELECT CASE
-            WHEN last_day < 'infinity' THEN last_day
-            ELSE reporting_internal.latest_posting_day({livemode}, known_at)
-        END
+        SELECT least(last_day, reporting_internal.latest_posting_day({livemode}, known_at))
     ),
 
     span AS (
@@ -102,5 +99,5 @@ $$;
 
 COMMENT ON FUNCTION {schema}.liability_rollforward(date, date, timestamptz) IS
 'Grain: one row an account, currency and issuing station.
-Reader: finance, for one month, a quarter or any other period: both days belong to it, -infinity is the beginning and infinity the latest posting day. A period that ends before it begins is refused.
+Reader: finance, for one month, a quarter or any other period: both days belong to it, -infinity is the beginning, and no period ends after the latest posting day. One that ends before it begins, or begins after that day, is refused.
 Definition: the figures of liability_rollforward_daily from the first day''s opening to the last day''s closing; with known_at, as the books said then. Its opening and closing come from totals that are kept, its movements from the lines of the period, and difference compares the two.';

@@ -11,7 +11,7 @@ from consumer.close.signed.form import RowAndLeaf, SignedBy, formed
 from consumer.close.signed.manifest import read_manifest, statement_of
 from consumer.close.signed.rows import certificate_row
 from consumer.close.verify.check import Finding, Rows, Signature, check_manifest, check_signatures
-from consumer.close.verify.database import AT_ONCE, read_signatures
+from consumer.close.verify.database import AT_ONCE, fitting_signatures, read_signatures
 from consumer.close.verify.listing import check_listing
 from consumer.common.errors import Fatal
 from consumer.postgres.database import Connection, statement
@@ -28,7 +28,7 @@ async def write_close(connection: Connection, period: Period, folder: Path) -> N
     """Write a signed close into a folder; the same close gives the same bytes. Raises Fatal."""
     close, before = await store.close_of(connection, period)
     signatures = await read_signatures(connection, close.id)
-    if close.manifest is None or not signatures:
+    if close.manifest is None or not await fitting_signatures(connection, close):
         raise Fatal(f"{period} is not signed: `giftledger close sign` signs it.")
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a command writes files and serves nobody
     (folder / MANIFEST).write_bytes(close.manifest)

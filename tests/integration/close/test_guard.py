@@ -11,12 +11,14 @@ import asyncpg
 import pytest
 
 from consumer.close.month import Period
-from consumer.common.errors import Verdict, database_verdict
+from consumer.close.pack.folder import write_pack
+from consumer.close.sign import sign
+from consumer.common.errors import Fatal, Verdict, database_verdict
 from consumer.common.settings import Settings
 from consumer.operate.verify import verify
 from consumer.postgres.database import Connection, Pool
 from tests.builders import bought
-from tests.closing import JULY, JUNE, Applied, closed, findings, on, prepare, publish
+from tests.closing import JULY, JUNE, Applied, closed, cut, findings, on, prepare, publish
 from tests.databases import unguarded
 
 RUNBOOK = Path(__file__).parents[3] / "deploy" / "README.md"
@@ -171,7 +173,7 @@ PREPARE = (
 AT_COMMIT = "SET CONSTRAINTS ALL IMMEDIATE"
 
 
-@pytest.mark.parametrize("month", ["2026-05-01", "2026-07-01", "2026-08-01", "9999-12-01"])
+@pytest.mark.parametrize("month", ["2026-05-01", "2026-07-01", "2026-08-01", "2999-12-01"])
 async def test_a_close_stands_only_beside_the_month_that_is_closed_with_it(
     signed: Path,  # noqa: ARG001 - the month is closed
     connections: Pool,
@@ -260,6 +262,87 @@ async def test_what_can_be_no_signature_is_refused(
                 bytes(key_bytes),
                 bytes(signature_bytes),
             )
+
+
+PREPARED = "INSERT INTO giftcert.close_prepared (month, account_id, prepared_by, warnings, coverage) VALUES"
+OF_A_CERTIFICATE = (
+    "INSERT INTO giftcert.close_certificate"
+    " (certificate_id, currency, salt, leaf, close_id, balance, balance_at_consideration)"
+    " VALUES ('x', 'CAD', '', '', 1,"
+)
+OF_THE_ROLLFORWARD = (
+    "INSERT INTO giftcert.close_rollforward (currency, close_id, opening, issued, first_seen, adjusted_up, redeemed,"
+    " adjusted_down, voided, closing, for_earlier_months, closing_at_consideration)"
+    " VALUES ('MXN', 1, 0, 0, 0, 0, 0, 0, 0,"
+)
+
+
+@pytest.mark.parametrize(
+    "inserted",
+    [
+        f"{PREPARED} ('0044-03-01 BC', 'a1', 'Eve', '[]', '[]')",
+        f"{PREPARED} ('infinity', 'a1', 'Eve', '[]', '[]')",
+        *(f"{PREPARED} ('2026-07-01', 'a1', 'Eve', '{no_table}', '[]')" for no_table in ("{}", '["a"]', "[[1, 2, 3]]")),
+        f"""{PREPARED} ('2026-07-01', 'a1', 'Eve', '[["rule", "found"]]', '[]')""",
+        *(
+            f"{PREPARED} ('2026-07-01', 'a1', 'Eve', '[]', '{no_table}')"
+            for no_table in ("{}", '["a"]', '[["CAD", 1, 1]]')
+        ),
+        *(
+            f"""{PREPARED} ('2026-07-01', 'a1', 'Eve', '[]', '[["CAD", "1.00000", "{no_amount}"]]')"""
+            for no_amount in ("", "x", "1.0", "NaN", "1.00000 ")
+        ),
+        *(f"{OF_A_CERTIFICATE} 0, '{no_amount}')" for no_amount in ("NaN", "infinity", "-infinity")),
+        f"{OF_A_CERTIFICATE} 'NaN', 0)",
+        f"{OF_THE_ROLLFORWARD} 'NaN', 0, 0)",
+        f"{OF_THE_ROLLFORWARD} 0, 0, '-infinity')",
+    ],
+)
+async def test_what_no_reader_could_read_is_refused(signed: Path, connections: Pool, inserted: str) -> None:  # noqa: ARG001
+    async with acting_as(connections, "giftledger_closer") as closer:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await closer.execute(inserted)
+
+
+@pytest.mark.parametrize("column", ["warnings", "coverage"])
+async def test_what_is_no_json_is_refused(connections: Pool, column: str) -> None:
+    values = {"warnings": "[]", "coverage": "[]"} | {column: "no"}
+    async with acting_as(connections, "giftledger_closer") as closer:
+        with pytest.raises(asyncpg.InvalidTextRepresentationError):
+            await closer.execute(f"{PREPARED} ('2026-07-01', 'a1', 'Eve', $1, $2)", *values.values())
+
+
+@pytest.mark.parametrize("no_manifest", ["no JSON", "{}", "[" * 10_000])
+async def test_a_manifest_that_is_none_is_named_and_hinders_no_other_month(
+    signed: Path,
+    connections: Pool,
+    connection: Connection,
+    settings: Settings,
+    no_manifest: str,
+) -> None:
+    for step in (
+        await prepare(connection, settings, NEXT, by="Ann"),
+        await cut(connection, settings, NEXT, by="Ann", wait_seconds=60),
+    ):
+        assert step.is_clear, step
+    async with connections.acquire() as closer, closer.transaction():
+        await closer.execute("SET LOCAL ROLE giftledger_closer")
+        close_id = await closer.fetchval(
+            "INSERT INTO giftcert.close_manifest SELECT id, $2 FROM giftcert.close WHERE month = $1 RETURNING close_id",
+            JULY,
+            no_manifest,
+        )
+        await closer.execute(
+            "INSERT INTO giftcert.close_signature VALUES ($1, now(), 'Eve', $2, $3)", close_id, bytes(32), bytes(64)
+        )
+
+    assert [where for where, _ in await findings(connection, NEXT, signed)] == ["manifest"]
+    with pytest.raises(Fatal, match="is not what it was: manifest"):
+        await sign(connection, NEXT, signed.with_name("Bob.pem"), by="Bob")
+    with pytest.raises(Fatal, match="is not signed"):
+        await write_pack(connection, NEXT, signed.with_name("pack"))
+    assert await findings(connection, PERIOD, signed) == []
+    assert await connections.fetchval("SELECT count(*) FROM reporting.closes") == 2
 
 
 async def test_the_runbook_tells_a_false_close_from_false_lines(signed: Path, connections: Pool) -> None:  # noqa: ARG001

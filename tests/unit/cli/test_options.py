@@ -55,6 +55,22 @@ def test_any_time_of_the_calendar_can_be_compared(text: str) -> None:
     assert (given < datetime(2000, 1, 1, tzinfo=UTC)) == text.startswith("0001")
 
 
+@pytest.mark.parametrize("text", ["2026-W47-5", "2026W475", "2026-W47-5T12:00", "20261120", "2026-324", "2026-11-200"])
+def test_what_is_no_date_of_the_calendar_is_refused_as_usage(text: str) -> None:
+    done = CliRunner().invoke(main, ["dead-letters", "list", "--since", text])
+
+    assert done.exit_code == 2, done.output
+    assert "2026-06-01T12:00" in done.output
+
+
+@pytest.mark.parametrize("month", ["9999-12", "1999-12", "2026-W47-5", "2026-13", "2026-1", "2026-10-01", "٢٠٢٦-10"])
+def test_what_is_no_month_to_close_is_refused_and_says_which_are(month: str) -> None:
+    done = CliRunner().invoke(main, ["close", "prepare", month, "--by", "Ann"])
+
+    assert done.exit_code == 2, done.output
+    assert "of the years 2000 to 2099" in " ".join(done.output.split())
+
+
 @pytest.mark.parametrize(("text", "rate"), [("0.001", 0.001), ("1e6", 1e6), ("25", 25)])
 def test_a_rate_is_times_a_second(text: str, rate: float) -> None:
     assert Rate().convert(text, None, None) == rate
