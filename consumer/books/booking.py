@@ -16,7 +16,18 @@ from msgspec import Struct
 from consumer.books import certificate
 from consumer.books.certificate import Book
 from consumer.books.exceptions import Finding, go_through, judge
-from consumer.books.journal import COLUMNS, Entry, Key, Present, columns_of, correct, read_lines, read_present, row_of
+from consumer.books.journal import (
+    COLUMNS,
+    Entry,
+    Key,
+    Present,
+    cause_of,
+    columns_of,
+    correct,
+    read_lines,
+    read_present,
+    row_of,
+)
 from consumer.books.lines import Line, Standing, in_order
 from consumer.books.marks import mark
 from consumer.books.terms import Terms, definition_of, purchase_of, terms_of
@@ -172,7 +183,7 @@ def begin(one: Arrived, present: Present) -> Booked:
 
 
 def _by_themselves(made: Iterable[Line]) -> list[Entry]:
-    return [Entry(line, 1, line.event_id) for line in made]
+    return [Entry(line, 1, cause_of(line.event_id)) for line in made]
 
 
 def restate(one: Arrived, history: Sequence[Fact], past: Past, present: Present) -> Booked:
@@ -180,7 +191,7 @@ def restate(one: Arrived, history: Sequence[Fact], past: Past, present: Present)
     terms, standing, should, found = stand(history, one.key, present)
     places = {fact.event_id: fact.place() for fact in history}
     entries = [
-        Entry(line, entry, _cause(places.get(line.event_id), one.facts))
+        Entry(line, entry, cause_of(_cause(places.get(line.event_id), one.facts)))
         for line, entry in correct(past.lines.get(one.key, Counter()), should)
     ]
     row = _row(one, history, terms, standing, present.settings)

@@ -48,6 +48,15 @@ class Entry(Struct, frozen=True, gc=False):
     caused_by: str
 
 
+# How causes that are no event begin, and an event that is marked as one.
+_OTHER_CAUSES = ("event:", "task:", "migration", "rebuild", "verify")
+
+
+def cause_of(event_id: str) -> str:
+    """Name an event as what made us book: an id that might be read as another cause is marked as an event's."""
+    return f"event:{event_id}" if event_id.startswith(_OTHER_CAUSES) else event_id
+
+
 async def read_present(connection: Connection, definition_ids: Iterable[str] = ()) -> Present:
     """Read what this transaction books by; it holds the closing lock already."""
     rows = await connection.fetch(statement("books/present"), sorted(set(definition_ids)))

@@ -29,21 +29,20 @@ late AS (
         date_trunc('month', posting_day::timestamp) AS posting_month, account_id, currency, movement, cause, reports_before,
         sum(change) AS change,
         sum(lines) AS lines,
-        sum(late_events) AS late_events,
+        CASE WHEN cause = 'event' THEN sum(late_events) ELSE 0 END AS late_events,
         max(last_booked_at) AS last_booked_at
     FROM (
         -- By day: to ask of every line for its month costs as much as to read it.
         SELECT
             posting_day, account_id, currency, movement,
             CASE
-                WHEN caused_by = event_id THEN 'event'
-                WHEN caused_by ~ '^task:\d+$' OR caused_by IN ('migration', 'rebuild', 'verify') THEN caused_by
+                WHEN caused_by LIKE 'task:%' OR caused_by IN ('migration', 'rebuild', 'verify') THEN caused_by
                 ELSE 'event'
             END AS cause,
             width_bucket(booked_at, (SELECT followed_at FROM reports)) AS reports_before,
             sum(change) AS change,
             count(*) AS lines,
-            count(*) FILTER (WHERE caused_by = event_id AND entry = 1) AS late_events,
+            count(*) FILTER (WHERE entry = 1 AND (caused_by = event_id OR caused_by = 'event:' || event_id)) AS late_events,
             max(booked_at) AS last_booked_at
         FROM giftcert.journal
         -- First the cheap question (interval '0' is UTC).

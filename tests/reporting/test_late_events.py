@@ -144,13 +144,25 @@ async def test_an_event_that_is_called_like_a_task_or_a_command_is_an_event(conn
     assert {tuple(row[4]) for row in await restated(connections)} == {("event",)}
 
 
-async def test_what_an_event_called_like_a_task_corrects_of_others_names_no_task(connections: Pool) -> None:
+@pytest.mark.parametrize("event_id", ["task:mine", "task:1", "migration", "rebuild", "verify", "event:task:1"])
+async def test_what_an_event_called_like_another_cause_corrects_of_others_names_an_event(
+    connections: Pool, event_id: str
+) -> None:
     await book(connections, at(25, month=1), BOUGHT, paid_with(1_000_000, **on(25, month=1)))
-    await book(connections, at(25, month=2), paid_with(2_000_000, **on(20, month=1), envelope={"id": "task:mine"}))
-    assert await connections.fetchval("SELECT count(*) FROM journal WHERE caused_by = 'task:mine'") == 3
+    await book(connections, at(25, month=2), paid_with(2_000_000, **on(20, month=1), envelope={"id": event_id}))
+    caused = "SELECT count(*) FROM journal WHERE caused_by = 'event:' || $1"
+    assert await connections.fetchval(caused, event_id) == 3
 
     await book(connections, at(26, month=2), paid_with(500_000, **on(28, month=1)))
     assert {tuple(row[4]) for row in await restated(connections)} == {("event",)}
+
+
+async def test_a_task_that_books_an_event_of_its_own_name_again_is_the_cause(connections: Pool) -> None:
+    nowhere = {**on(10, month=1), "shiftLocation": {}, "certDefId": DEFINITION_ID}
+    await book(connections, at(10, month=1), bought(5_000_000, **nowhere, envelope={"id": "task:1"}))
+    await book(connections, at(10, month=3), definition(currencyCode="CAD", envelope={"created": 1735689600}))
+
+    assert {row[3:] for row in [(*row[:4], *row[4]) for row in await restated(connections)]} == {(0, "task:1")}
 
 
 async def cut(connections: Pool, cut_at: datetime, month: date, account_id: str | None = None) -> None:

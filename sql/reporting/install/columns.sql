@@ -27,7 +27,7 @@ BEGIN
             ('balance_before', 'What its holder could spend before the event; 0 before the first.'),
             ('because', 'Why it may stand, as whoever acknowledged it says.'),
             ('booked_at', 'When the books said so.'),
-            ('caused_by', 'What made us book it: the id of an event, task:<id> (a definition''s currency or a setting became known), migration, rebuild or verify.'),
+            ('caused_by', 'What made us book it: the id of an event (event:<id> where the id itself begins like what follows), task:<id> (a definition''s currency or a setting became known), migration, rebuild or verify.'),
             ('certificate_id', 'The sender''s id of the certificate.'),
             ('certificates', 'How many certificates have something left: a balance above 0.'),
             ('certificates_issued', 'How many certificates were purchased.'),
