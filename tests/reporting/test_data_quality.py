@@ -79,7 +79,12 @@ async def test_sound_traffic_breaks_no_rule(connections: Pool) -> None:
             sold(4_000_000, price=4_000_000),
         ]),
         ("voided_at_purchase", "deleted when it was purchased", None, [sold(deleted=True)]),
-        ("sold_while_disabled", "sold at 2026-06-01 12:00:05+00", None, [definition(disabled=True), sold(updated=5)]),
+        *(
+            ("sold_while_disabled", "sold at 2026-06-01 12:00:05+00", None, [
+                definition(updated=at, disabled=True), sold(updated=5),
+            ])
+            for at in (0, 5)
+        ),
         ("sold_after_deleted", "sold at 2026-06-01 12:00:05+00", None, [
             definition(), definition_deleted(), sold(updated=5),
         ]),
@@ -130,6 +135,7 @@ async def test_a_rule_finds_its_case(
         ("definition_unknown", [definition(), definition_deleted(), sold()]),
         ("sold_while_disabled", [definition(updated=9, disabled=True), sold(updated=5)]),
         ("sold_after_deleted", [definition(), definition_deleted(created=1780315209), sold(updated=5)]),
+        ("sold_after_deleted", [definition(), definition_deleted(created=1780315205), sold(updated=5)]),
         ("time_zone_invalid", [sold(shiftLocation={**TORONTO, "timeZone": ""})]),
         ("projection_differs", [sold(), paid(1_000_000, 2), paid(3_000_000, 1)]),
         ("purchase_missing", [paid(3_000_000, 1), sold()]),
