@@ -50,7 +50,11 @@ CHANGED = {
     "bigint": "{0} + 1",
     "integer": "{0} + 1",
 }
-SETTINGS_TEXT = {"account_currencies": '\'{{"x":"CAD"}}\'', "warnings": '\'[["rule","found","because"]]\''}
+JSON_TEXT = {
+    "account_currencies": '\'{{"x":"CAD"}}\'',
+    "warnings": '\'[["rule","found","because"]]\'',
+    "coverage": '\'[["CAD","7.00000","1.00000"]]\'',
+}
 
 
 @pytest.fixture
@@ -94,7 +98,7 @@ async def test_every_value_of_every_signed_row_that_is_altered_is_named(
     )
     tried = 0
     for table, column, kind in columns:
-        change = SETTINGS_TEXT.get(column, CHANGED[kind]).format(column)
+        change = JSON_TEXT.get(column, CHANGED[kind]).format(column)
         newest = f"(SELECT ctid FROM giftcert.{table} ORDER BY ctid DESC LIMIT 1)"  # noqa: S608
         before = await connections.fetchrow(f"SELECT {column} FROM giftcert.{table} WHERE ctid = {newest}")  # noqa: S608
         try:
