@@ -14,6 +14,7 @@ import asyncpg
 
 from consumer.balances.lead import LEASE_SECONDS
 from deploy.local.processes import StackError
+from deploy.local.waiting import wait_for
 from tests.e2e.nemesis.deployment import SESSION_TIMEOUT_SECONDS, Deployment, Program
 
 Act = Callable[[Deployment, random.Random], None]
@@ -159,6 +160,8 @@ def worker_joins(deployment: Deployment, chance: random.Random) -> None:
         worker_leaves(deployment, chance)
         return
     spare.wanted = True
+    # One that is asked to end while it is still loading never joined.
+    wait_for(lambda: spare.ready, f"{spare.process.name} to be ready")
     time.sleep(chance.uniform(6, 10))
     _ask_to_leave(spare)
 
