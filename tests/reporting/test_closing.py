@@ -203,17 +203,23 @@ async def test_a_station_goes_by_its_newest_name_whichever_came_last(connections
     assert await connections.fetchval(name) == names[0]
 
 
-async def test_of_two_names_of_one_instant_the_greater_events_counts_with_and_without_totals(connections: Pool) -> None:
+@pytest.mark.parametrize("order", ["acb", "cab", "abc", "cba"])
+@pytest.mark.parametrize("is_kept_each_time", [False, True])
+async def test_of_names_of_one_instant_the_greatest_events_counts_with_and_without_totals(
+    connections: Pool, order: str, *, is_kept_each_time: bool
+) -> None:
     now = datetime(2026, 6, 2, tzinfo=UTC)
-    for number, (event_id, name) in enumerate([("a", "Union"), ("c", "Central"), ("b", "Harbour")]):
-        body = bought(_id=f"{number:024}", updated=1, shiftLocation=named(name), envelope={"id": event_id})
-        await load(connections, [Delivery(body, now)])
-    issuing = "SELECT issuing_station_name FROM reporting.liability_rollforward('-infinity', 'infinity')"
-
-    assert await connections.fetchval(issuing) == "Central"
     async with connections.acquire() as connection:
+        for number, event_id in enumerate(order):
+            named_by = {"shiftLocation": named(f"by {event_id}"), "envelope": {"id": event_id}}
+            await load(connections, [Delivery(bought(_id=f"{number:024}", updated=1, **named_by), now)])
+            if is_kept_each_time:
+                assert await keep_totals(connection)
+        issuing = "SELECT issuing_station_name FROM reporting.liability_rollforward('-infinity', 'infinity')"
+
+        assert await connection.fetchval(issuing) == "by c"
         assert await keep_totals(connection)
-    assert await connections.fetchval(issuing) == "Central"
+        assert await connection.fetchval(issuing) == "by c"
 
 
 async def test_a_redemption_of_an_unknown_purchase_is_told_with_and_without_totals(connections: Pool) -> None:

@@ -70,6 +70,13 @@ async def test_whoever_read_a_certificate_before_another_booked_it_looks_again(c
         await overtaken(connections, slow, by=fast)
 
 
+async def test_whoever_read_a_certificate_before_another_changed_its_past_looks_again(connections: Pool) -> None:
+    await applied(connections, event(bought()), event(paid_with(1_000_000, updated=60)))
+    slow, fast = event(paid_with(4_000_000, updated=20)), event(paid_with(3_000_000, updated=40))
+    with pytest.raises(Raced):
+        await overtaken(connections, slow, by=fast)
+
+
 @pytest.mark.parametrize("earlier_first", [True, False])
 async def test_two_late_events_between_the_same_neighbours(
     settings: Settings, connections: Pool, *, earlier_first: bool

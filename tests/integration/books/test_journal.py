@@ -162,6 +162,15 @@ async def test_the_first_currency_of_a_definition_counts_whatever_it_says_later(
     assert await connections.fetchval("SELECT currency FROM journal") == "EUR"
 
 
+async def test_a_late_event_is_booked_in_the_currency_of_the_definition_that_is_known(connections: Pool) -> None:
+    nowhere = {"shiftLocation": {}, "certDefId": DEFINITION_ID}
+    await applied(connections, event(definition(currencyCode="EUR")), event(bought(**nowhere)))
+    await applied(connections, event(paid_with(3_000_000, updated=60, **nowhere)))
+    await applied(connections, event(paid_with(4_000_000, updated=30, **nowhere)))
+
+    assert {tuple(row) for row in await connections.fetch("SELECT DISTINCT currency FROM journal")} == {("EUR",)}
+
+
 async def test_what_is_booked_again_names_the_task_of_its_own_definition(connections: Pool) -> None:
     await applied(connections, *[event(bought(_id=f"of {one}", certDefId=one)) for one in ("first", "second")])
     await applied(connections, event(definition(_id="first", currencyCode="EUR")))
