@@ -45,7 +45,7 @@ $(READY): pyproject.toml deploy/requirements/dev.txt
 	@echo "Setting up $(VENV) …"
 	$(call virtual,$(VENV))
 	@sed -n '/^uv==/,/[^\\]$$/p' deploy/requirements/dev.txt | $(PIP) --require-hashes -r /dev/stdin
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes \
+	@$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --compile-bytecode --require-hashes \
 		-r deploy/requirements/dev.txt || $(PIP) --require-hashes -r deploy/requirements/dev.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
