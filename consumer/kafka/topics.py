@@ -41,13 +41,25 @@ COMPACTED = NEEDED_BY_BALANCES
 
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Connect an admin client."""
+    """Connect an admin client, to a cluster that names a broker."""
     client = AIOKafkaAdminClient(**connection_options(settings))
     try:
         await client.start()
+        await broker_named(client._client)  # noqa: SLF001 - it would send to no broker at all
         yield client
     finally:
         await client.close()
+
+
+async def broker_named(client: AIOKafkaClient) -> None:
+    """Wait until the cluster names a broker: one that stood still is not named until its controller has heard of it.
+
+    Where none is named for ``KNOWN_SECONDS``, what is asked next says what is wrong.
+    """
+    until = time.monotonic() + KNOWN_SECONDS
+    while not client.cluster.brokers() and time.monotonic() < until:
+        await client.force_metadata_update()
+        await asyncio.sleep(KNOWN_SECONDS / 50)
 
 
 async def create_topics(settings: Settings) -> dict[str, int]:
@@ -114,7 +126,8 @@ async def _absent(client: AIOKafkaClient, topics: Sequence[str]) -> dict[str, ty
 
 async def _usual_factor(client: AIOKafkaAdminClient) -> int:
     cluster = await client.describe_cluster()
-    return min(3, len(cluster["brokers"]))
+    # Where it names none, Kafka says why it takes no topic.
+    return min(3, len(cluster["brokers"]) or 1)
 
 
 def new_topic(settings: Settings, topic: str, replication_factor: int) -> NewTopic:

@@ -92,6 +92,7 @@ def test_a_worker_ends_in_time_while_its_broker_hangs(own: Stack, giftledger: Gi
         own.kafka.resume()
 
     assert code == 0
+    start_worker(giftledger)
 
 
 def test_what_a_worker_has_applied_is_committed_when_it_ends(giftledger: Giftledger) -> None:
