@@ -211,7 +211,7 @@ async def test_of_names_of_one_instant_the_greatest_events_counts_with_and_witho
     now = datetime(2026, 6, 2, tzinfo=UTC)
     async with connections.acquire() as connection:
         for number, event_id in enumerate(order):
-            named_by = {"shiftLocation": named(f"by {event_id}"), "envelope": {"id": event_id}}
+            named_by: dict[str, Any] = {"shiftLocation": named(f"by {event_id}"), "envelope": {"id": event_id}}
             await load(connections, [Delivery(bought(_id=f"{number:024}", updated=1, **named_by), now)])
             if is_kept_each_time:
                 assert await keep_totals(connection)

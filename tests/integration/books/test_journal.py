@@ -163,7 +163,7 @@ async def test_the_first_currency_of_a_definition_counts_whatever_it_says_later(
 
 
 async def test_a_late_event_is_booked_in_the_currency_of_the_definition_that_is_known(connections: Pool) -> None:
-    nowhere = {"shiftLocation": {}, "certDefId": DEFINITION_ID}
+    nowhere: dict[str, Any] = {"shiftLocation": {}, "certDefId": DEFINITION_ID}
     await applied(connections, event(definition(currencyCode="EUR")), event(bought(**nowhere)))
     await applied(connections, event(paid_with(3_000_000, updated=60, **nowhere)))
     await applied(connections, event(paid_with(4_000_000, updated=30, **nowhere)))
