@@ -14,7 +14,6 @@ import asyncpg
 
 from consumer.books.booking import Arrived, Row, are_many, book, corrections, write_booked
 from consumer.books.certificate import book_of
-from consumer.books.lines import in_order
 from consumer.books.marks import mark_reused, mark_zones
 from consumer.common import metrics
 from consumer.common.errors import THE_WAY_THERE, CodeError, Raced, is_unwritable
@@ -155,6 +154,8 @@ def _arrived(entered: Sequence[Event], changes: Changes, known: Known) -> list[A
     by_entity: dict[Entity, list[Event]] = {}
     for event in entered:
         by_entity.setdefault(event.entity, []).append(event)
+    for members in by_entity.values():
+        members.sort(key=_order_of)
     states = {
         projection.entity: projection.newest.snapshot
         for projection in changes.projections.get(CERTIFICATES, ())
@@ -164,9 +165,9 @@ def _arrived(entered: Sequence[Event], changes: Changes, known: Known) -> list[A
         Arrived(
             (entity.id, entity.livemode),
             known.heads[entity].standing if entity in known.heads else None,
-            in_order([event.snapshot for event in members]),
+            [event.snapshot for event in members],
             states.get(entity),
-            max(members, key=_order_of).traceparent,
+            members[-1].traceparent,
         )
         for entity, members in by_entity.items()
     ]
