@@ -118,10 +118,11 @@ async def _publish(settings: Settings, connections: Pool, lead: Lead, life: Wait
         life.waits_for = None
         metrics.balances_leads.set(1)
         publisher = Publisher(settings, connections, transactions, lead, limits)
-        await publisher.run(life.stop, RECOGNISE_SECONDS)
-        while not life.stop.is_set():
-            await recognise()
+        while True:
             await publisher.run(life.stop, RECOGNISE_SECONDS)
+            if life.stop.is_set():
+                return
+            await recognise()
 
 
 async def _reason_to_wait(settings: Settings, error: Exception) -> str | None:
