@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import asyncpg
@@ -28,7 +28,7 @@ class Databases:
 
     def execute(self, sql: str, *, database: str | None = None) -> object:
         """Run SQL as the superuser and return its first value. Raises what asyncpg raises."""
-        return _run(_first_value(self.url(database), sql))
+        return _run(first_value(self.url(database), sql))
 
     def names(self) -> list[str]:
         names = self.execute("SELECT array_agg(datname) FROM pg_database", database="postgres")
@@ -44,8 +44,9 @@ class Databases:
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', database="postgres")
 
 
-async def _first_value(url: str, sql: str) -> object:
-    connection = await asyncpg.connect(url, timeout=5)
+async def first_value(url: str, sql: str, *, connect_seconds: float = 5) -> Any:
+    """Connect once, run SQL and give its first value. Raises what asyncpg raises."""
+    connection = await asyncpg.connect(url, timeout=connect_seconds)
     try:
         return await connection.fetchval(sql)
     finally:

@@ -15,6 +15,7 @@ from consumer.books.days import month_after
 from consumer.close.month import newest_over
 from consumer.traffic import Truth
 from consumer.traffic.simulate import Summary, simulate
+from deploy.local.databases import first_value
 from deploy.local.demo.asking import ask_the_sender
 from deploy.local.demo.closing import close_the_month
 from deploy.local.demo.comparison import Comparison, Liability, compare, liabilities
@@ -132,6 +133,7 @@ def closable() -> date:
 
 def wait_until_applied(console: Console, system: Running, truth: Truth, *, missing: int = 0) -> None:
     """Wait for the ledger and the worker's own count. Raises TimeoutError after saying how far they came."""
+    url = system.commands.environment["DATABASE_URL"]
     attempts = truth.attempts - missing
     processed = attempts + truth.duplicates + truth.dead_lettered
     progress = ""
@@ -139,7 +141,7 @@ def wait_until_applied(console: Console, system: Running, truth: Truth, *, missi
     def applied() -> bool:
         nonlocal progress
         metrics = scrape(system.worker.metrics_url)
-        ledger = asyncio.run(_attempts_in_ledger(system.commands.environment["DATABASE_URL"]))
+        ledger = asyncio.run(first_value(url, "SELECT count(*) FROM giftcert.webhook_attempt", connect_seconds=10))
         done = total(metrics, "giftcert_messages_processed_total")
         dead = total(metrics, "giftcert_dead_letters_total")
         progress = (
@@ -153,14 +155,6 @@ def wait_until_applied(console: Console, system: Running, truth: Truth, *, missi
     except TimeoutError as error:
         console.print(f"{progress}\n{error}", markup=False, style="red")
         raise
-
-
-async def _attempts_in_ledger(url: str) -> int:
-    database = await asyncpg.connect(url, timeout=10)
-    try:
-        return int(await database.fetchval("SELECT count(*) FROM giftcert.webhook_attempt"))
-    finally:
-        await database.close()
 
 
 async def report(console: Console, system: Running, truth: Truth) -> tuple[list[Comparison], list[Liability]]:

@@ -2,12 +2,11 @@
 
 import asyncio
 
-import asyncpg
-
 from consumer.balances.record import balance_in
 from consumer.common.settings import Settings, load
 from consumer.kafka.scan import scanning
 from consumer.traffic import Truth
+from deploy.local.databases import first_value
 from deploy.local.demo.comparison import Comparison, Key, compare_values, true_balances
 from deploy.local.services import Giftledger, Service
 from schemas.registry import BALANCES, BALANCES_TEST
@@ -21,17 +20,12 @@ def subscribe(commands: Giftledger, publisher: Service, truth: Truth) -> Compari
     Raises TimeoutError, and StackError where the publisher has ended.
     """
     url = commands.environment["DATABASE_URL"]
-    publisher.process.wait_until(lambda: asyncio.run(_is_published(url)), "an empty outbox", PUBLISHED_SECONDS)
+    is_published = "SELECT NOT EXISTS (SELECT FROM giftcert.balance_outbox)"
+    publisher.process.wait_until(
+        lambda: asyncio.run(first_value(url, is_published, connect_seconds=10)), "an empty outbox", PUBLISHED_SECONDS
+    )
     balances = asyncio.run(_read(load(commands.environment)))
     return compare_values("balances by their topics alone", balances, true_balances(truth))
-
-
-async def _is_published(url: str) -> bool:
-    database = await asyncpg.connect(url, timeout=10)
-    try:
-        return bool(await database.fetchval("SELECT NOT EXISTS (SELECT FROM giftcert.balance_outbox)"))
-    finally:
-        await database.close()
 
 
 async def _read(settings: Settings) -> dict[Key, int]:
