@@ -26,7 +26,7 @@ def configure(settings: Settings) -> None:
     rendered: list[structlog.typing.Processor] = (
         [structlog.processors.JSONRenderer()]
         if settings.log_format == "json"
-        else [_harmless, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        else [_spell_out, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     )
     all_of_it = settings.log_level == "debug"
     structlog.configure(
@@ -50,7 +50,7 @@ def configure(settings: Settings) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-def _harmless(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _spell_out(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
