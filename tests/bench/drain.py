@@ -19,9 +19,10 @@ LOOK_SECONDS = 0.5
 APPLIED = """
 SELECT
     extract(epoch FROM max(applied_at) - min(applied_at) FILTER (WHERE applied_at >= $1))::float8 AS seconds,
-    (count(*) FILTER (WHERE applied_at >= $1 AND applied_at < newest.at))::float8 / count(*) AS share
+    (count(*) FILTER (
+        WHERE applied_at >= $1 AND applied_at < (SELECT max(applied_at) FROM certificate_history)
+    ))::float8 / count(*) AS share
 FROM certificate_history
-CROSS JOIN (SELECT max(applied_at) AS at FROM certificate_history) AS newest
 WHERE applied_at >= $2
 """
 
