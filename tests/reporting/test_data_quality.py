@@ -287,6 +287,62 @@ async def test_a_projection_that_left_its_history_is_reported_and_does_not_close
     assert [str(difference) for (difference,) in differences] == ["0.00001"]
 
 
+async def test_a_certificate_that_only_one_of_the_books_knows_is_named(connections: Pool) -> None:
+    await exceptions(connections, definition(), sold(), sold(envelope={"id": "another"}, _id="another"))
+    await connections.execute("DELETE FROM certificate WHERE certificate_id = 'another'")
+    await connections.execute("UPDATE certificate SET certificate_id = 'unbooked'")
+
+    rows = await connections.fetch("SELECT entity_id, observed, expected FROM reporting.data_quality_exceptions")
+    assert {tuple(row) for row in rows} == {
+        ("another", "no certificate", "50.00000"),
+        (CERTIFICATE_ID, "no certificate", "50.00000"),
+        ("unbooked", "50.00000", "no line in the journal"),
+    }
+
+
+async def test_a_purchase_that_is_both_spent_and_partial_is_one_exception(connections: Pool) -> None:
+    found = await exceptions(connections, definition(), sold(4_000_000, price=4_000_000, transactionsPaid=["t"]))
+
+    assert [(rule, observed) for rule, _, observed, _ in found] == [("purchase_already_spent", "1 transactions paid")]
+
+
+async def test_a_certificate_is_judged_by_the_definition_of_its_own_mode(connections: Pool) -> None:
+    for_tests = definition(value=9_000_000, envelope={"livemode": False})
+
+    assert await exceptions(connections, definition(), for_tests, sold()) == []
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        (("balance_differs", 5_000_000, 4_000_000, None, None), [("50.00000", "40.00000")]),
+        (("missing_there", 5_000_000, None, None, None), [("50.00000", "nothing")]),
+        (("balance_differs", 5_000_000, None, None, None), [("50.00000", "an amount")]),
+        (("balance_differs", 5_000_000, 5_000_000, 1, 2), [("50.00000 at 0.00001", "50.00000 at 0.00002")]),
+        (("balance_differs", 3_000_000, 4_000_000, None, None), []),  # ours is another one now
+        (("match", 5_000_000, 5_000_000, None, None), []),
+    ],
+)
+async def test_what_the_sender_says_otherwise_is_an_exception_while_ours_stands(
+    connections: Pool,
+    look: tuple[str, int, int | None, int | None, int | None],
+    expected: list[tuple[str, str]],
+) -> None:
+    await exceptions(connections, definition(), sold())
+    await connections.execute(
+        "INSERT INTO reconciliation_item (looked_at, differs_since, amount_here, amount_there, price_here, price_there,"
+        " run_id, verdict, entity, livemode, entity_id, list_key)"
+        " VALUES (now(), now(), $3, $4, $5, $6, 1, $2, 'certificate', true, $1, '1')",
+        CERTIFICATE_ID,
+        *look,
+    )
+
+    rows = await connections.fetch(
+        "SELECT observed, expected FROM reporting.data_quality_exceptions WHERE rule = 'sender_differs'"
+    )
+    assert [tuple(row) for row in rows] == expected
+
+
 async def test_the_largest_amounts_break_no_report(connections: Pool) -> None:
     largest, smallest = 2**53 - 1, -(2**53) + 1
     await exceptions(
