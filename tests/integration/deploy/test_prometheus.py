@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from inspect import signature
+from pathlib import Path
 
 import pytest
 import yaml
@@ -25,6 +26,7 @@ COUNT = 300
 # Several scrapes: a rate needs two of each series, and an increase between them.
 TRAFFIC_SECONDS = 6
 FOLDER = DEPLOY / "prometheus"
+CASES = sorted(FOLDER.glob("*_test.yaml"))
 RUNBOOKS = "https://runbooks.example.com/giftledger"
 
 # What the simulated traffic moves.
@@ -131,11 +133,11 @@ def test_most_panels_of_operations_show_something(watched: Prometheus) -> None:
     }
 
 
-@pytest.mark.parametrize("file", ["rules_test.yaml", "rules_slow_test.yaml"])
-def test_alerts_fire_and_stay_quiet(file: str) -> None:
+@pytest.mark.parametrize("file", CASES, ids=lambda file: file.name)
+def test_alerts_fire_and_stay_quiet(file: Path) -> None:
     # It makes much garbage and keeps little: to collect less often takes a quarter less time.
     done = subprocess.run(  # noqa: S603 - our own arguments
-        [program("promtool"), "test", "rules", FOLDER / file],
+        [program("promtool"), "test", "rules", file],
         env={**os.environ, "GOGC": "800"},
         capture_output=True,
         text=True,
@@ -154,11 +156,7 @@ def test_promtool_finds_nothing_wrong(arguments: tuple[str, str]) -> None:
 
 
 def test_each_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
-    cases = [
-        case["name"]
-        for file in ("rules_test.yaml", "rules_slow_test.yaml")
-        for case in yaml.safe_load((FOLDER / file).read_text())["tests"]
-    ]
+    cases = [case["name"] for file in CASES for case in yaml.safe_load(file.read_text())["tests"]]
     for alert in alerts():
         assert f"{alert['alert']} fires" in cases
         assert f"{alert['alert']} stays quiet" in cases
