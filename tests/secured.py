@@ -15,7 +15,7 @@ import trustme
 from click.testing import CliRunner
 
 from consumer.cli.commands import main
-from deploy.local.java import SHORT_LIVED, kafka_class_path
+from deploy.local.java import kafka_class_path
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.processes import StackError, output_of
 from deploy.local.security import Security
@@ -134,7 +134,7 @@ def run_tool(stack: Stack, command: list[str]) -> str:
     values = {"$KAFKA_BOOTSTRAP_SERVERS": stack.kafka.bootstrap_servers}
     program, *arguments = [values.get(part, part) for part in command]
     java, jars = stack.kafka.class_path.java, stack.kafka.class_path.jars
-    return output_of(java, *SHORT_LIVED, "-cp", jars, TOOLS[program], *arguments)
+    return output_of(java, *stack.kafka.jvm_options, "-cp", jars, TOOLS[program], *arguments)
 
 
 def secret_files(folder: Path, settings: Mapping[str, str], owner: tuple[int, int] | None = None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from deploy.local.java import kafka_class_path
 from deploy.local.kafka import Broker, ExternalBroker
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.kafka_docker import DockerKafka, docker_answers
+from deploy.local.kafka_prepared import prepared
 from deploy.local.kafka_tansu import Tansu
 from deploy.local.postgres import ExternalPostgres, Postgres
 from deploy.local.postgres_programs import find_programs, installed_folder
@@ -28,7 +29,7 @@ def choose_broker(
     makers: dict[str, Callable[[], Broker]] = {
         "external": lambda: _external(environment),
         "docker": _docker,
-        "apache": lambda: ApacheKafka(folder, kafka_class_path(), properties or {}, security),
+        "apache": lambda: _apache(folder, properties or {}, security),
         "embedded": lambda: Tansu(folder),
     }
     wanted = environment.get("BROKER") or "auto"
@@ -72,6 +73,11 @@ def _external(environment: Mapping[str, str]) -> Broker:
         raise StackError("BROKER=external needs KAFKA_BOOTSTRAP_SERVERS")
     idempotence = environment.get("KAFKA_ENABLE_IDEMPOTENCE", "true").lower() != "false"
     return ExternalBroker(servers, supports_idempotence=idempotence)
+
+
+def _apache(folder: Path, properties: Mapping[str, str], security: Security | None) -> Broker:
+    class_path = kafka_class_path()
+    return ApacheKafka(folder, class_path, properties, security, prepared=prepared(class_path))
 
 
 def _docker() -> Broker:

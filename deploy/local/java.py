@@ -45,7 +45,7 @@ def class_path(pom: Path) -> ClassPath:
     """
     java = _java()
     digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
-    remembered = _cache() / f"class-path-{digest}"
+    remembered = cache() / f"class-path-{digest}"
     jars = remembered.read_text() if remembered.exists() else ""
     if not jars or not all(Path(jar).exists() for jar in jars.split(os.pathsep)):
         jars = _ask_maven(pom)
@@ -76,7 +76,8 @@ def _ask_maven(pom: Path) -> str:
         return answer.read_text().strip()
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Return the user's cache directory, of ours."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "giftledger"
 
 

@@ -1,8 +1,11 @@
 """Apache Kafka 4: one node, controller and broker in one JVM, from Maven's artefacts."""
 
 import shlex
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from deploy.local.java import SHORT_LIVED, ClassPath
 from deploy.local.kafka import ChildBroker
@@ -33,12 +36,38 @@ _SETTINGS = {
 _LISTS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A folder with the JVM's archive of the classes that a broker loads, and the files of a formatted log directory.
+
+    With both a broker starts with half of the CPU.
+    """
+
+    FORMATTED: ClassVar = ("meta.properties", "bootstrap.checkpoint")
+
+    folder: Path
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / "classes.jsa"
+
+    @property
+    def jvm_options(self) -> list[str]:
+        """What a JVM is told; where the archive does not fit, it loads classes as ever."""
+        return [f"-XX:SharedArchiveFile={self.archive}"]
+
+    def format(self, data: Path) -> None:
+        for file in self.FORMATTED:
+            shutil.copy(self.folder / file, data)
+
+
 class ApacheKafka(ChildBroker):
     """Everything Kafka does, on one node. Topics, records and offsets survive a kill.
 
     `properties` override server.properties; those that list listeners (say a SASL_SSL one for a test) are
     added to ours, because the plaintext listener is how we see that the broker is ready. With `security`
     the listeners are what that says, and its users (name → password) are there from the first start, for SCRAM.
+    What is ``prepared`` it need not make itself.
     """
 
     supports_idempotence = True
@@ -50,12 +79,19 @@ class ApacheKafka(ChildBroker):
         class_path: ClassPath,
         properties: Mapping[str, str],
         security: Security | None = None,
+        *,
+        prepared: Prepared | None = None,
+        jvm_options: Sequence[str] = (),
     ) -> None:
         port = free_port()
         self.class_path = class_path
+        self.jvm_options = [*SHORT_LIVED, *(prepared.jvm_options if prepared else ()), *jvm_options]
         self._folder = folder / "kafka"
+        self.data = self._folder / "data"
+        # Only StorageTool writes users into it.
+        self._prepared = None if security and security.users else prepared
         self._properties = _server_properties(
-            self._folder / "data", port, {**properties, **(security.kafka_properties() if security else {})}
+            self.data, port, {**properties, **(security.kafka_properties() if security else {})}
         )
         name = f"Apache Kafka {class_path.kafka_version}"
         process = Process(
@@ -71,12 +107,15 @@ class ApacheKafka(ChildBroker):
         (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
         lines = [f"{key}={value}\n" for key, value in self._properties.items()]
         (self._folder / "server.properties").write_text("".join(lines))
+        if self._prepared and not self.data.exists():
+            self.data.mkdir()
+            self._prepared.format(self.data)
         super().launch()
 
     def _script(self, java: str, security: Security | None) -> str:
         options = [
             "-Xmx512m",
-            *SHORT_LIVED,
+            *self.jvm_options,
             f"-Djava.io.tmpdir={self._folder / 'tmp'}",  # native codecs are unpacked there
             *(security.jvm_options() if security else ()),
             f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
+from deploy.local import kafka_prepared
 from deploy.local.choices import choose_broker, choose_postgres
-from deploy.local.java import kafka_class_path
+from deploy.local.java import ClassPath, kafka_class_path
 from deploy.local.kafka import ExternalBroker, answers
+from deploy.local.kafka_apache import ApacheKafka, Prepared
+from deploy.local.kafka_prepared import prepared
 from deploy.local.processes import Process, StackError, alive
 from deploy.local.stack import Stack
 from deploy.local.waiting import PATIENT_SECONDS, accepts, free_port, wait_for
@@ -55,6 +59,33 @@ def own() -> Iterator[Stack]:
     """One stack whose Postgres the tests may kill."""
     with Stack(broker="embedded") as running:
         yield running
+
+
+def test_an_apache_kafka_starts_from_what_was_prepared(brokered: Stack) -> None:
+    if not isinstance(brokered.kafka, ApacheKafka):
+        pytest.skip("needs Apache Kafka")
+    ready = prepared(brokered.kafka.class_path)
+
+    assert (brokered.kafka.data / "meta.properties").read_text() == (ready.folder / "meta.properties").read_text()
+    assert str(ready.archive) in Path(f"/proc/{brokered.kafka.process.pid}/maps").read_text()
+
+
+def test_what_a_kafka_starts_from_is_made_once_whoever_asks_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Prepared] = []
+
+    def make(_: ClassPath, ready: Prepared) -> None:
+        made.append(ready)
+        ready.folder.mkdir()
+
+    monkeypatch.setattr(kafka_prepared, "_prepare", make)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with ThreadPoolExecutor() as askers:
+        told = list(askers.map(prepared, [ClassPath("echo", "some.jar")] * 8))
+
+    assert len(made) == 1
+    assert told == made * 8
 
 
 async def create_topic(servers: str) -> str:

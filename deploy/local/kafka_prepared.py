@@ -1,0 +1,44 @@
+"""Prepared: what every Apache Kafka of a version needs at its start is made once, and kept beside the class path."""
+
+import fcntl
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from deploy.local.java import ClassPath, cache
+from deploy.local.kafka_apache import ApacheKafka, Prepared
+from deploy.local.processes import output_of
+
+
+def prepared(class_path: ClassPath) -> Prepared:
+    """Return what is prepared for this Java and this Kafka.
+
+    The first time a broker starts and ends for it, and who else asks meanwhile waits. Raises StackError when it
+    does not start.
+    """
+    version = output_of(class_path.java, "-version")
+    digest = hashlib.sha256(f"{version}\n{class_path.jars}".encode()).hexdigest()[:16]
+    ready = Prepared(cache() / f"kafka-{digest}")
+    if not ready.folder.exists():
+        ready.folder.parent.mkdir(parents=True, exist_ok=True)
+        with ready.folder.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not ready.folder.exists():
+                _prepare(class_path, ready)
+    return ready
+
+
+def _prepare(class_path: ClassPath, ready: Prepared) -> None:
+    with tempfile.TemporaryDirectory(dir=ready.folder.parent) as name:
+        draft = Prepared(Path(name) / "draft")
+        draft.folder.mkdir()
+        broker = ApacheKafka(Path(name), class_path, {}, jvm_options=[f"-XX:ArchiveClassesAtExit={draft.archive}"])
+        try:
+            broker.start()
+            broker.process.terminate(grace=60)  # it writes the archive when it ends
+        finally:
+            broker.kill()
+        for file in Prepared.FORMATTED:
+            shutil.copy(broker.data / file, draft.folder)
+        draft.folder.rename(ready.folder)  # at once: others may be looking
