@@ -4,10 +4,10 @@ from typing import Any
 
 import asyncpg
 
+from consumer.apply.apply import apply, look_up, write
+from consumer.apply.fold import fold
 from consumer.common.errors import Raced, Verdict, database_verdict
 from consumer.postgres.database import Connection, Pool
-from consumer.worker.apply import apply, look_up, write
-from consumer.worker.fold import fold
 from schemas.certificates import HISTORY
 from schemas.events import Event, Outcome
 

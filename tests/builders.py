@@ -6,7 +6,7 @@ from typing import Any
 
 from aiokafka.structs import ConsumerRecord
 
-from consumer.worker.decode import decode
+from consumer.apply.decode import decode
 from schemas.events import Event
 
 _numbers = itertools.count(1)

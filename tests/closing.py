@@ -12,6 +12,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
+from consumer.apply.apply import apply
+from consumer.apply.attempts import settle_dead_letters
+from consumer.apply.decode import decoded
 from consumer.books.rebooking import run_tasks
 from consumer.close import store
 from consumer.close.findings import look_at_topics
@@ -27,11 +30,8 @@ from consumer.common.settings import Settings
 from consumer.ingress.signature import sign as sign_webhook
 from consumer.kafka.options import producer_options
 from consumer.kafka.scan import scanning
+from consumer.letters.dead_letters import DeadLetter
 from consumer.postgres.database import Connection, Pool
-from consumer.worker.apply import apply
-from consumer.worker.attempts import settle_dead_letters
-from consumer.worker.dead_letters import DeadLetter
-from consumer.worker.decode import decoded
 from consumer.worker.unfinished import unfinished
 from deploy.local.waiting import PATIENT_SECONDS
 from schemas.events import Event

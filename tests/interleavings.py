@@ -18,10 +18,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from consumer.apply.apply import look_up, write
+from consumer.apply.fold import fold
 from consumer.common.errors import Verdict, database_verdict
 from consumer.postgres.database import statement
-from consumer.worker.apply import look_up, write
-from consumer.worker.fold import fold
 from schemas.events import Changes, Event, Known
 from tests.histories import arrivals, happenings
 from tests.laboratory import Laboratory, comparable, decoded

@@ -7,12 +7,12 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from consumer.apply.apply import apply, look_up, write
+from consumer.apply.fold import fold
 from consumer.books.rebooking import run_tasks
 from consumer.common.errors import Verdict, database_verdict
 from consumer.common.settings import load
 from consumer.postgres.database import Connection, Pool, pool
-from consumer.worker.apply import apply, look_up, write
-from consumer.worker.fold import fold
 from schemas.events import Event
 from tests.applying import CONVERGING, tables
 from tests.builders import event

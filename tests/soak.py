@@ -12,9 +12,9 @@ from contextlib import suppress
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from consumer.apply.decode import decode
 from consumer.common.settings import load
 from consumer.postgres.migrate import migrate
-from consumer.worker.decode import decode
 from deploy.local.stack import Stack
 from schemas.registry import Malformed, route
 from tests.builders import record

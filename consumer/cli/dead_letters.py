@@ -23,8 +23,8 @@ def dead_letters_list(settings: Settings, *, only_open: bool, **wanted: Any) -> 
 
     A letter is settled when it was applied since, or when its replay died again. The ledger (DATABASE_URL) knows.
     """
+    from consumer.letters.letters import Filter
     from consumer.operate.triage import show_list
-    from consumer.worker.letters import Filter
 
     finish(show_list(settings, Filter(**wanted), only_open=only_open))
 
@@ -47,8 +47,8 @@ def dead_letters_show(settings: Settings, place: str) -> None:
 @command
 def dead_letters_replay(settings: Settings, places: tuple[str, ...], **options: Any) -> None:
     """Send dead letters that are open back to the topics they came from. Safe to repeat."""
+    from consumer.letters.letters import Filter
     from consumer.operate.triage import replay_open
-    from consumer.worker.letters import Filter
 
     everything, dry_run = options.pop("everything"), options.pop("dry_run")
     wanted = Filter(places=frozenset(places), **options)

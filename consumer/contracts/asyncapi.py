@@ -16,9 +16,9 @@ from consumer.contracts.openapi import VERSION
 from consumer.contracts.payloads import envelope
 from consumer.ingress.signature import HEADER
 from consumer.kafka.options import MAX_RECORD_BYTES
+from consumer.letters.dead_letters import APPLY, DECODE, PREFIX
+from consumer.letters.letters import REPLAYED_FROM
 from consumer.traffic.examples import EXAMPLES
-from consumer.worker.dead_letters import APPLY, DECODE, PREFIX
-from consumer.worker.letters import REPLAYED_FROM
 from schemas.registry import BALANCES, BALANCES_TEST, DEAD_LETTER, FAMILIES, FAMILY_OF, TOPICS, UNROUTED
 
 Schema = dict[str, Any]

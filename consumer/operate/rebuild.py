@@ -18,6 +18,9 @@ from datetime import datetime
 import asyncpg
 from msgspec import Struct
 
+from consumer.apply.apply import apply, look_up, write
+from consumer.apply.decode import decoded
+from consumer.apply.fold import brought, fold
 from consumer.balances.outbox import publish_again
 from consumer.books.rebooking import FIRST, PAGE, rebook
 from consumer.common import metrics
@@ -29,10 +32,7 @@ from consumer.kafka.scan import Positions, scanning
 from consumer.postgres import reporting
 from consumer.postgres.conflicts import until_undisturbed
 from consumer.postgres.database import SCHEMA, Connection, connect_as_owner, make_row_types, statement
-from consumer.worker.apply import apply, look_up, write
 from consumer.worker.bisect import bisect
-from consumer.worker.decode import decoded
-from consumer.worker.fold import brought, fold
 from schemas.events import Event, Outcome
 from schemas.registry import FAMILIES
 

@@ -9,8 +9,8 @@ from consumer.common.errors import Fatal, Unavailable
 from consumer.common.settings import Settings
 from consumer.kafka.batcher import Headers, acknowledged
 from consumer.kafka.publisher import Publisher
-from consumer.worker.dead_letters import PREFIX
-from consumer.worker.letters import REPLAYED_FROM, Filter, Letter, dead_letters
+from consumer.letters.dead_letters import PREFIX
+from consumer.letters.letters import REPLAYED_FROM, Filter, Letter, dead_letters
 
 
 async def replay(settings: Settings, places: Collection[str], sent: Callable[[], None]) -> None:

@@ -8,9 +8,9 @@ from consumer.common.progress import progress
 from consumer.common.saying import escaped, say
 from consumer.common.settings import Settings
 from consumer.common.tables import say_rows
+from consumer.letters.letters import Filter, Letter, dead_letters
+from consumer.letters.open_letters import settled_letters
 from consumer.operate.replay import replay
-from consumer.worker.letters import Filter, Letter, dead_letters
-from consumer.worker.open_letters import settled_letters
 from schemas.registry import FAMILIES
 
 

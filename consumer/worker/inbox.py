@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from consumer.apply.decode import Decoded, decoded
 from consumer.common.bounds import pause
 from consumer.kafka.record import Record
 from consumer.kafka.taking import AT_ONCE, Room
-from consumer.worker.decode import Decoded, decoded
 from consumer.worker.group import Group
 
 POLL_SECONDS = 0.5

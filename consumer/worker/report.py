@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import structlog
 
+from consumer.apply.decode import Decoded
 from consumer.common import metrics
 from consumer.kafka.record import Record
-from consumer.worker.decode import Decoded
 from consumer.worker.group import Moved, Stopped
 from consumer.worker.trace import traced
 from schemas.events import Event, Outcome

@@ -19,9 +19,9 @@ from consumer.common.errors import THE_WAY_THERE, Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.committed import committed_offsets
 from consumer.kafka.scan import Positions, scanning
+from consumer.letters.letters import Letter, letter_of
+from consumer.letters.open_letters import Identity, applied_since, identity
 from consumer.postgres.database import Connection, Pool, statement
-from consumer.worker.letters import Letter, letter_of
-from consumer.worker.open_letters import Identity, applied_since, identity
 from schemas.registry import DEAD_LETTER, FAMILIES
 
 log = structlog.get_logger()

@@ -15,6 +15,10 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from consumer.apply.apply import apply
+from consumer.apply.attempts import settle_dead_letters
+from consumer.apply.decode import Decoded
+from consumer.apply.shards import join, split
 from consumer.common import metrics
 from consumer.common.bounds import running, together
 from consumer.common.errors import CodeError, Unavailable, Verdict, database_verdict
@@ -24,14 +28,11 @@ from consumer.kafka.options import consumer_options
 from consumer.kafka.publisher import Publisher
 from consumer.kafka.taking import Room
 from consumer.kafka.topics import NEEDED_BY_WORKER
+from consumer.letters.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters, Refusal
 from consumer.postgres.database import Connection, Pool
-from consumer.worker.apply import apply
-from consumer.worker.attempts import settle_dead_letters
 from consumer.worker.bisect import bisect
 from consumer.worker.bookkeeping import keep_books
 from consumer.worker.connecting import connected, reached, watch_requirements
-from consumer.worker.dead_letters import APPLY, DECODE, DeadLetter, DeadLetterLimit, DeadLetters, Refusal
-from consumer.worker.decode import Decoded
 from consumer.worker.deferred import Deferred, DeferredEvents
 from consumer.worker.group import Group, Moved, Stopped
 from consumer.worker.inbox import Arrived, Inbox
@@ -40,7 +41,6 @@ from consumer.worker.report import Done, Report, naming
 from consumer.worker.report_metrics import watch_reports
 from consumer.worker.retry import Retry
 from consumer.worker.row_locks import RowLocked, RowLocks
-from consumer.worker.shards import join, split
 from consumer.worker.topic_watch import watch_topics
 from consumer.worker.unfinished import watch_unfinished
 from consumer.worker.watchdog import watch

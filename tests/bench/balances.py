@@ -22,12 +22,12 @@ from unittest.mock import patch
 
 from aiokafka import AIOKafkaConsumer
 
+from consumer.apply.apply import apply
+from consumer.apply.decode import decode
 from consumer.books.booking import Booked, _write
 from consumer.common.settings import Settings, load
 from consumer.kafka.options import reader_options
 from consumer.postgres.database import Connection, Pool, pool, statement
-from consumer.worker.apply import apply
-from consumer.worker.decode import decode
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
 from deploy.local.waiting import wait_for

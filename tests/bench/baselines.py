@@ -13,6 +13,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiokafka.structs import ConsumerRecord
 
+from consumer.apply.apply import HISTORY
+from consumer.apply.attempts import beside
+from consumer.apply.decode import decode
+from consumer.apply.fold import brought, fold
 from consumer.books import certificate, journal
 from consumer.books.booking import Arrived, begin
 from consumer.common.settings import Settings
@@ -20,10 +24,6 @@ from consumer.kafka.record import Record
 from consumer.kafka.scan import scanning
 from consumer.postgres.database import Pool, pool
 from consumer.postgres.figure_settings import FigureSettings
-from consumer.worker.apply import HISTORY
-from consumer.worker.attempts import beside
-from consumer.worker.decode import decode
-from consumer.worker.fold import brought, fold
 from schemas.certificates import CERTIFICATES
 from schemas.events import Changes, Head, Known, Outcome
 from tests.bench.workload import Published, Workload

@@ -9,10 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 
+from consumer.apply.apply import apply
 from consumer.common.settings import load
 from consumer.postgres.database import Pool, pool
 from consumer.postgres.migrate import migrate
-from consumer.worker.apply import apply
 from consumer.worker.bisect import bisect
 from deploy.local.stack import Stack
 from schemas.events import Event, Outcome

@@ -14,9 +14,9 @@ from os import environ
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
+from consumer.apply.decode import decode
 from consumer.common.settings import Settings, load
 from consumer.kafka.options import producer_options
-from consumer.worker.decode import decode
 from deploy.local.services import Giftledger
 from deploy.local.stack import Stack
 from tests.bench.apply import deployed

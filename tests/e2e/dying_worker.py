@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
 
+from consumer.apply.apply import write
 from consumer.common.settings import load
 from consumer.kafka.record import Record
-from consumer.worker.apply import write
 from consumer.worker.worker import Worker, run_worker
 
 BEFORE_THE_DATABASE_COMMIT = "before-the-database-commit"
@@ -53,7 +53,7 @@ async def write_and_die(*arguments: Any, **options: Any) -> int:
 def main(place: str, records: int) -> None:
     DyingWorker.place, DyingWorker.dies_after = place, records
     writes = write_and_die if place == BEFORE_THE_DATABASE_COMMIT else write
-    with patch("consumer.worker.worker.Worker", DyingWorker), patch("consumer.worker.apply.write", writes):
+    with patch("consumer.worker.worker.Worker", DyingWorker), patch("consumer.apply.apply.write", writes):
         asyncio.run(run_worker(load(), asyncio.Event()))
 
 

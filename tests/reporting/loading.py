@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from consumer.apply.apply import apply
 from consumer.books.rebooking import run_tasks
 from consumer.postgres.database import Connection, Pool
-from consumer.worker.apply import apply
 from tests.builders import event
 from tests.reference import Delivery
 

@@ -8,10 +8,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from consumer.apply.apply import apply
 from consumer.books.rebooking import run_tasks
 from consumer.books.totals import keep_totals
 from consumer.postgres.database import Connection, Pool
-from consumer.worker.apply import apply
 from tests.builders import event
 from tests.reporting.loading import load
 from tests.reporting.year import ACCOUNT_CURRENCIES, START, TIME_ZONE, a_year

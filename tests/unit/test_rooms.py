@@ -16,14 +16,16 @@ MAY_IMPORT = {
     "consumer.postgres": "schemas common",
     "consumer.books": "schemas common postgres",
     "consumer.ingress": "schemas common kafka",
-    "consumer.worker": "schemas common kafka postgres books",
+    "consumer.apply": "schemas common kafka postgres books",
+    "consumer.letters": "schemas common kafka postgres",
+    "consumer.worker": "schemas common kafka postgres books apply letters",
     "consumer.balances": "schemas common kafka postgres books worker",
     "consumer.sender": "schemas common postgres",
-    "consumer.operate": "schemas common kafka postgres books worker balances sender",
+    "consumer.operate": "schemas common kafka postgres books apply letters worker balances sender",
     "consumer.close": "schemas common kafka postgres books ingress",
-    "consumer.traffic": "schemas common ingress",
-    "consumer.cli": "common ingress worker balances sender operate close traffic kafka postgres",
-    "consumer.contracts": "schemas common kafka ingress worker balances operate traffic",
+    "consumer.traffic": "common ingress",
+    "consumer.cli": "common ingress letters worker balances sender operate close traffic kafka postgres",
+    "consumer.contracts": "schemas common kafka ingress letters balances traffic",
 }
 
 
@@ -65,7 +67,7 @@ def test_a_room_imports_only_what_the_table_allows(room: str) -> None:
 
 def test_an_import_that_the_table_does_not_name_is_found() -> None:
     assert forbidden("schemas", "from consumer.common import metrics") == ["consumer.common.metrics"]
-    assert forbidden("consumer.kafka", "def f():\n    import consumer.worker.fold") == ["consumer.worker.fold"]
+    assert forbidden("consumer.kafka", "def f():\n    import consumer.apply.fold") == ["consumer.apply.fold"]
     assert forbidden("consumer.worker", "from schemas.events import Event\nfrom consumer.kafka import scan") == []
 
 

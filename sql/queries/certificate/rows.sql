@@ -1,6 +1,6 @@
 -- The types of the rows that certificate/write takes: tables that never hold any, for a type cannot be made like a table.
--- In the orders of consumer.books.certificate.COLUMNS and NEXT_STATE, consumer.worker.apply.HISTORY,
--- consumer.books.journal.COLUMNS and consumer.worker.attempts.SETTLED. seen: the version of the row that was read, NULL
+-- In the orders of consumer.books.certificate.COLUMNS and NEXT_STATE, consumer.apply.apply.HISTORY,
+-- consumer.books.journal.COLUMNS and consumer.apply.attempts.SETTLED. seen: the version of the row that was read, NULL
 -- where there was none; is_state, is_purchase: whether the newest event and the purchase are among what is written.
 CREATE TEMPORARY TABLE incoming_certificate AS
 SELECT

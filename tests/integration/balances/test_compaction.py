@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from aiokafka.admin import NewTopic
 
+from consumer.apply.decode import decode
 from consumer.balances.verify import verify
 from consumer.common.settings import Settings
 from consumer.kafka.topics import admin, create_topics
 from consumer.postgres.database import Pool
 from consumer.traffic import Truth, period
 from consumer.traffic.webhooks import EVENTS, Kind
-from consumer.worker.decode import decode
 from schemas.events import Event
 from tests.applying import applied
 from tests.balances import BALANCES, BALANCES_TEST, all_published, publishing, subscribed

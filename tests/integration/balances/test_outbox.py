@@ -7,13 +7,13 @@ import asyncpg
 import msgspec
 import pytest
 
+from consumer.apply.apply import look_up, write
+from consumer.apply.fold import fold
 from consumer.books.rebooking import run_tasks
 from consumer.common.settings import Pairs, Settings
 from consumer.operate.rebuild import rebuild
 from consumer.postgres.database import Pool
 from consumer.postgres.migrate import migrate
-from consumer.worker.apply import look_up, write
-from consumer.worker.fold import fold
 from schemas.events import Event
 from tests.applying import applied, race
 from tests.builders import CERTIFICATE_ID, DEFINITION_ID, bought, definition, event, paid_with

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
+from consumer.apply.apply import look_up, write
+from consumer.apply.fold import fold
 from consumer.books.rebooking import rebook, run_tasks
 from consumer.common.errors import Raced
 from consumer.common.settings import Settings
 from consumer.operate.verify import verify
 from consumer.postgres.database import Connection, Pool, statement
-from consumer.worker.apply import look_up, write
-from consumer.worker.fold import fold
 from deploy.local.waiting import PATIENT_SECONDS
 from schemas.events import Event
 from tests.applying import applied, race, standing

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 import yaml
 
+from consumer.apply.apply import apply
+from consumer.apply.decode import decode
 from consumer.postgres.database import Connection, Pool
 from consumer.traffic import Truth, documented, period
-from consumer.worker.apply import apply
-from consumer.worker.decode import decode
 from deploy.local.stack import Stack
 from schemas.registry import Malformed, route
 from tests.builders import record

@@ -9,6 +9,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
+from consumer.apply.apply import look_up, write
+from consumer.apply.fold import fold
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.taking import Room
@@ -16,8 +18,6 @@ from consumer.kafka.topics import admin, create_topics
 from consumer.operate.rebuild import drop_old, rebuild
 from consumer.operate.verify import verify
 from consumer.postgres.database import Pool
-from consumer.worker.apply import look_up, write
-from consumer.worker.fold import fold
 from deploy.local.kafka_apache import ApacheKafka
 from deploy.local.stack import Stack
 from tests.applying import applied, tables

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from consumer.apply.apply import HISTORY
+from consumer.apply.attempts import SETTLED
 from consumer.books import certificate, journal
 from consumer.postgres.database import Pool
-from consumer.worker.apply import HISTORY
-from consumer.worker.attempts import SETTLED
 from schemas.definitions import COLUMNS
 
 ROWS = {

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from consumer.apply.apply import apply
+from consumer.apply.decode import decode
 from consumer.common.service import serving
 from consumer.common.settings import Settings, load
 from consumer.postgres.database import Pool
@@ -14,8 +16,6 @@ from consumer.traffic import Kind, Truth, Webhook, period
 from consumer.traffic.api import SimulatedApi
 from consumer.traffic.listed import Listed
 from consumer.traffic.webhooks import EVENTS
-from consumer.worker.apply import apply
-from consumer.worker.decode import decode
 from deploy.local.waiting import free_port
 from tests.builders import record
 

@@ -9,13 +9,13 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from consumer.apply import apply as applying
+from consumer.apply.attempts import beside
+from consumer.apply.fold import fold
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.record import Record
 from consumer.postgres.database import Connection, Pool
-from consumer.worker import apply as applying
-from consumer.worker.attempts import beside
-from consumer.worker.fold import fold
 from deploy.local.waiting import PATIENT_SECONDS
 from schemas.events import Changes, Event, Known, Outcome
 from schemas.registry import read
@@ -62,10 +62,10 @@ class Buggy(NamedTuple):
     stage: bytes
 
 
-ROW_MAKER = "consumer.worker.apply.beside"
+ROW_MAKER = "consumer.apply.apply.beside"
 BUGS = {
-    "decoder": Buggy("consumer.worker.decode.read", decoding, b"VALUE_CONVERTER"),
-    "fold": Buggy("consumer.worker.apply.fold", folding, b"TASK_PUT"),
+    "decoder": Buggy("consumer.apply.decode.read", decoding, b"VALUE_CONVERTER"),
+    "fold": Buggy("consumer.apply.apply.fold", folding, b"TASK_PUT"),
     "row-maker": Buggy(ROW_MAKER, making_rows, b"TASK_PUT"),
     "row that the driver cannot write": Buggy(ROW_MAKER, making_rows_that_the_driver_cannot_write, b"TASK_PUT"),
 }
@@ -151,7 +151,7 @@ async def test_a_driver_that_fails_while_its_connection_is_cut_is_no_record_s_fa
         connection.terminate()
         raise AttributeError("'NoneType' object has no attribute 'write'")
 
-    monkeypatch.setattr("consumer.worker.apply.look_up", cut)
+    monkeypatch.setattr("consumer.apply.apply.look_up", cut)
     async with connections.acquire() as connection:
         with pytest.raises((AttributeError, asyncpg.InterfaceError)):
             await applying.apply(connection, [])

@@ -9,11 +9,11 @@ from math import log2
 import msgspec
 import pytest
 
+from consumer.apply.apply import apply
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.record import Record
 from consumer.postgres.database import Connection, Pool
-from consumer.worker.apply import apply
 from deploy.local.waiting import PATIENT_SECONDS
 from schemas.events import Event, Outcome
 from tests.builders import bought, encode
@@ -63,7 +63,7 @@ async def test_a_dead_letter_that_was_not_acknowledged_is_sent_by_the_next_worke
 
     await publish(settings, b"not json")
     with monkeypatch.context() as patched:
-        patched.setattr("consumer.worker.dead_letters.DeadLetters.publish", die)
+        patched.setattr("consumer.letters.dead_letters.DeadLetters.publish", die)
         with pytest.raises(Died):
             async with asyncio.timeout(PATIENT_SECONDS), working(settings) as worker:
                 await worker

@@ -37,7 +37,7 @@ def nothing_shown() -> None:
 @pytest.fixture
 async def books(connections: Pool) -> None:
     """Load a certificate in CAD whose balance once rose."""
-    from consumer.worker.apply import apply  # noqa: PLC0415
+    from consumer.apply.apply import apply  # noqa: PLC0415
 
     station = {"stationId": "s", "name": "Station", "timeZone": "America/Toronto", "primaryCurrencyCode": "CAD"}
     bodies = [
@@ -97,7 +97,7 @@ async def test_the_age_of_the_oldest_open_month_is_that_of_accounts_that_close(
 async def test_what_is_no_currency_code_is_none_and_shares_one_label_where_an_earlier_version_took_it(
     connections: Pool,
 ) -> None:
-    from consumer.worker.apply import apply  # noqa: PLC0415
+    from consumer.apply.apply import apply  # noqa: PLC0415
 
     none = ["CADX", "Ω" * 60_000, "C D", "\u202eCAD", "12"]
     bodies = [bought(_id=code[:9], shiftLocation={"primaryCurrencyCode": code}) for code in ["CAD", "USD", *none]]
@@ -113,7 +113,7 @@ async def test_what_is_no_currency_code_is_none_and_shares_one_label_where_an_ea
 
 
 async def test_what_the_sender_says_becomes_metrics_once_somebody_asked_it(connections: Pool) -> None:
-    from consumer.worker.apply import apply  # noqa: PLC0415
+    from consumer.apply.apply import apply  # noqa: PLC0415
 
     station = {"primaryCurrencyCode": "CAD"}
     bodies = [bought(_id=name, customerNumber="c", shiftLocation=station) for name in "abcd"]

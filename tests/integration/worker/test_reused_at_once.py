@@ -2,11 +2,11 @@
 
 import asyncio
 
+from consumer.apply.apply import look_up, write
+from consumer.apply.fold import fold
 from consumer.books.marks import mark_reused_at_once
 from consumer.postgres.database import Pool
-from consumer.worker.apply import look_up, write
 from consumer.worker.bookkeeping import keep_books
-from consumer.worker.fold import fold
 from schemas.events import Event
 from schemas.fields import EPOCH
 from tests.applying import applied

@@ -10,11 +10,11 @@ from aiokafka import AIOKafkaProducer
 from hypothesis import given
 from hypothesis import settings as examples
 
+from consumer.apply.decode import decode
 from consumer.common.settings import Settings, load
 from consumer.kafka.options import MAX_RECORD_BYTES, producer_options
 from consumer.kafka.record import Record
 from consumer.kafka.topics import admin, create_topics, new_topic
-from consumer.worker.decode import decode
 from deploy.local.stack import Stack
 from schemas.certificates import CERTIFICATES
 from schemas.registry import Malformed

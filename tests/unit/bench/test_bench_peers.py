@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from consumer.worker.decode import decode
+from consumer.apply.decode import decode
 from deploy.local.processes import Process
 from tests.bench.load import Loaded
 from tests.bench.peers.__main__ import chosen

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from consumer.worker.decode import decode
+from consumer.apply.decode import decode
 from schemas.certificates import CERTIFICATES
 from schemas.definitions import row_of
 from schemas.events import Event

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from consumer.common.errors import Fatal, Unavailable
 from consumer.common.settings import load
 from consumer.kafka.batcher import Sending
-from consumer.worker.dead_letters import (
+from consumer.letters.dead_letters import (
     APPLY,
     DECODE,
     MAX_REASON,

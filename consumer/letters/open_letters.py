@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from consumer.common.errors import Fatal
 from consumer.common.settings import Settings
+from consumer.letters.letters import Filter, Letter, dead_letters
 from consumer.postgres.database import Connection, connect, statement
 from consumer.postgres.requirements import unmet_schema
-from consumer.worker.letters import Filter, Letter, dead_letters
 from schemas.registry import Malformed, route
 
 # Letters that the ledger is asked for at once.

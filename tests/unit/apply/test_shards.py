@@ -5,8 +5,8 @@ from itertools import cycle, islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.worker import shards
-from consumer.worker.shards import join, split
+from consumer.apply import shards
+from consumer.apply.shards import join, split
 from schemas.events import Event
 from tests.builders import bought, event
 

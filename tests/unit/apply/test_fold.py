@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.worker.fold import NOTHING_KNOWN, brought, fold
+from consumer.apply.fold import NOTHING_KNOWN, brought, fold
 from schemas.certificates import CERTIFICATES
 from schemas.events import Changes, Entity, Event, Head, Kind, Known, OrderKey, Outcome, Projection
 from tests.builders import bought, definition, definition_deleted, event, paid_with

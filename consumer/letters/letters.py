@@ -12,7 +12,7 @@ from msgspec import Struct
 from consumer.common.settings import Settings
 from consumer.kafka.record import Record
 from consumer.kafka.scan import scanning
-from consumer.worker.dead_letters import PREFIX
+from consumer.letters.dead_letters import PREFIX
 from schemas.fields import EPOCH
 from schemas.registry import DEAD_LETTER
 

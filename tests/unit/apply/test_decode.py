@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from consumer.worker.decode import decode
+from consumer.apply.decode import decode
 from schemas.certificates import CERTIFICATES
 from schemas.definitions import row_of
 from schemas.registry import Malformed

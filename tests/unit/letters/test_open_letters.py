@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from consumer.worker.open_letters import Death, died_again
+from consumer.letters.open_letters import Death, died_again
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 

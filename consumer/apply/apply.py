@@ -12,15 +12,15 @@ from typing import Any
 
 import asyncpg
 
+from consumer.apply.attempts import BESIDE, BY_ITSELF, beside, by_itself, settlements
+from consumer.apply.definitions import write_definitions
+from consumer.apply.fold import fold
 from consumer.books.booking import Arrived, Row, are_many, book, corrections, write_booked
 from consumer.books.certificate import book_of
 from consumer.books.marks import mark_reused, mark_zones
 from consumer.common import metrics
 from consumer.common.errors import THE_WAY_THERE, CodeError, Raced, is_unwritable
 from consumer.postgres.database import Connection, statement
-from consumer.worker.attempts import BESIDE, BY_ITSELF, beside, by_itself, settlements
-from consumer.worker.definitions import write_definitions
-from consumer.worker.fold import fold
 from schemas import certificates
 from schemas.certificates import CERTIFICATES
 from schemas.definitions import DEFINITIONS

@@ -1,0 +1,1 @@
+"""Letters: the dead letters, from the topic that they are sent to until they are repaired or given up."""
