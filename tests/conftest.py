@@ -15,10 +15,12 @@ from xdist import is_xdist_worker
 from xdist.workermanage import WorkerController
 
 from consumer.common.settings import Settings, load
+from consumer.kafka.topics import admin
 from consumer.postgres.database import Pool, pool
 from consumer.postgres.migrate import migrate
 from deploy.local.stack import Stack
 from deploy.local.waiting import free_port
+from schemas.registry import TOPICS
 
 # How long an example takes is the machine's affair, not a property of what is tested. Examples are the same in every
 # run: a change passes by what it is, and not by luck. Profile `searching` and `make soak` look for others.
@@ -102,9 +104,9 @@ def database_url(stack: Stack, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def environment(stack: Stack, database_url: str) -> dict[str, str]:
+def environment(stack: Stack, database_url: str) -> Iterator[dict[str, str]]:
     """Give the settings of a deployment of the test's own: database, topics, consumer group, key, free ports."""
-    return {
+    given = {
         **stack.environment(),
         "DATABASE_URL": database_url,
         "TOPIC_PREFIX": f"test-{uuid.uuid4().hex[:12]}",
@@ -118,6 +120,14 @@ def environment(stack: Stack, database_url: str) -> dict[str, str]:
         "ADMIN_HOST": "127.0.0.1",
         "ADMIN_PORT": str(free_port()),
     }
+    yield dict(given)
+    asyncio.run(_delete_topics(load(given)))
+
+
+async def _delete_topics(settings: Settings) -> None:
+    """Delete a test's topics: each client that connects is told of every topic that there is."""
+    async with admin(settings) as client:
+        await client.delete_topics([settings.topic(topic) for topic in TOPICS])
 
 
 @pytest.fixture
