@@ -6,7 +6,7 @@ Every function returns the rows of the view of its name as dicts; a column that 
 
 import calendar
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -43,7 +43,7 @@ class Setting:
     livemode: bool
     account_currencies: dict[str, str]
     time_zone: str
-    now: datetime
+    today: Mapping[str, date]  # by time zone, as Postgres counts them: its rules may be newer than ours
 
     def zone(self, station: dict[str, Any]) -> str:
         return ZONES.get((station.get("timeZone") or "").strip().casefold(), self.time_zone)
@@ -254,13 +254,13 @@ class Certificate:
     def age(self) -> int | None:
         if self.issued_at is None:
             return None
-        zone = ZoneInfo(self.setting.zone(self.issuing_station))
-        return (self.setting.now.astimezone(zone).date() - self.issued_at.astimezone(zone).date()).days
+        zone = self.setting.zone(self.issuing_station)
+        return (self.setting.today[zone] - self.issued_at.astimezone(ZoneInfo(zone)).date()).days
 
     @property
     def rest(self) -> int:
-        zone = ZoneInfo(self.setting.zone(self.newest.station))
-        return (self.setting.now.astimezone(zone).date() - self.moved_at.astimezone(zone).date()).days
+        zone = self.setting.zone(self.newest.station)
+        return (self.setting.today[zone] - self.moved_at.astimezone(ZoneInfo(zone)).date()).days
 
     @property
     def purchased_on(self) -> date:

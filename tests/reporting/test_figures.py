@@ -6,6 +6,7 @@ can be asked for, and compared with what had arrived by then.
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -66,8 +67,7 @@ async def test_every_money_column_of_every_report_agrees_with_the_webhooks(
 ) -> None:
     deliveries = a_year(seed)
     await load(connections, [], ACCOUNT_CURRENCIES, TIME_ZONE)
-    now = await connections.fetchval("SELECT now()")
-    histories = {livemode: History(Setting(livemode, ACCOUNT_CURRENCIES, TIME_ZONE, now)) for livemode in SCHEMAS}
+    histories = {livemode: History(Setting(livemode, ACCOUNT_CURRENCIES, TIME_ZONE, {})) for livemode in SCHEMAS}
     arrived, closed = [], dict[str | None, date]()
     async for booked_at, slice_ in load_as_it_came(connections, by_arrival(deliveries, EVERY)):
         arrived += slice_
@@ -99,8 +99,8 @@ async def close(connections: Pool, closed: dict[str | None, date], now: datetime
 
 
 async def compare_views(connection: Connection, schema: str, history: History) -> int:
-    now = await connection.fetchval("SELECT now()")
-    books = Books(history.states[-1][1].deliveries, Setting(**{**vars(history.setting), "now": now}))
+    today = {row["name"]: row["today"] for row in await connection.fetch("SELECT * FROM reporting_internal.clock")}
+    books = Books(history.states[-1][1].deliveries, replace(history.setting, today=today))
     compared = 0
     for view, key in KEYS.items():
         compared += compare(f"{schema}.{view}", key, getattr(books, view)(), await rows_of(connection, schema, view))
