@@ -24,6 +24,7 @@ _MAVEN_SECONDS = 300
 @dataclass(frozen=True)
 class ClassPath:
     java: str
+    java_version: str
     jars: str
 
     @property
@@ -43,17 +44,17 @@ def class_path(pom: Path) -> ClassPath:
     The jars stay in Maven's own cache. Their paths are remembered in the user's cache directory until the pom
     changes or a jar is gone, because asking Maven takes seconds.
     """
-    java = _java()
+    java, java_version = _java()
     digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
     remembered = cache() / f"class-path-{digest}"
     jars = remembered.read_text() if remembered.exists() else ""
     if not jars or not all(Path(jar).exists() for jar in jars.split(os.pathsep)):
         jars = _ask_maven(pom)
         _remember(remembered, jars)
-    return ClassPath(java, jars)
+    return ClassPath(java, java_version, jars)
 
 
-def _java() -> str:
+def _java() -> tuple[str, str]:
     home = os.environ.get("JAVA_HOME")
     java = shutil.which("java", path=f"{home}/bin" if home else None)
     if java is None:
@@ -62,7 +63,7 @@ def _java() -> str:
     version = re.search(r'version "(\d+)', answer)
     if version is None or int(version[1]) < _OLDEST_JAVA:
         raise StackError(f"Apache Kafka 4 needs Java {_OLDEST_JAVA}; {java} is {answer.partition(chr(10))[0]!r}")
-    return java
+    return java, answer
 
 
 def _ask_maven(pom: Path) -> str:

@@ -67,7 +67,7 @@ class ApacheKafka(ChildBroker):
     `properties` override server.properties; those that list listeners (say a SASL_SSL one for a test) are
     added to ours, because the plaintext listener is how we see that the broker is ready. With `security`
     the listeners are what that says, and its users (name → password) are there from the first start, for SCRAM.
-    What is ``prepared`` it need not make itself.
+    What is `prepared` it need not make itself.
     """
 
     supports_idempotence = True

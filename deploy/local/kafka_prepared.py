@@ -8,7 +8,6 @@ from pathlib import Path
 
 from deploy.local.java import ClassPath, cache
 from deploy.local.kafka_apache import ApacheKafka, Prepared
-from deploy.local.processes import output_of
 
 
 def prepared(class_path: ClassPath) -> Prepared:
@@ -17,8 +16,7 @@ def prepared(class_path: ClassPath) -> Prepared:
     The first time a broker starts and ends for it, and who else asks meanwhile waits. Raises StackError when it
     does not start.
     """
-    version = output_of(class_path.java, "-version")
-    digest = hashlib.sha256(f"{version}\n{class_path.jars}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{class_path.java_version}\n{class_path.jars}".encode()).hexdigest()[:16]
     ready = Prepared(cache() / f"kafka-{digest}")
     if not ready.folder.exists():
         ready.folder.parent.mkdir(parents=True, exist_ok=True)

@@ -82,7 +82,7 @@ def test_what_a_kafka_starts_from_is_made_once_whoever_asks_first(
     monkeypatch.setattr(kafka_prepared, "_prepare", make)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with ThreadPoolExecutor() as askers:
-        told = list(askers.map(prepared, [ClassPath("echo", "some.jar")] * 8))
+        told = list(askers.map(prepared, [ClassPath("java", "17", "some.jar")] * 8))
 
     assert len(made) == 1
     assert told == made * 8
