@@ -1,10 +1,13 @@
 """Java, and the class path of Apache Kafka: resolved by Maven once, then remembered."""
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,11 +50,25 @@ def class_path(pom: Path) -> ClassPath:
     java, java_version = _java()
     digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
     remembered = cache() / f"class-path-{digest}"
-    jars = remembered.read_text() if remembered.exists() else ""
-    if not jars or not all(Path(jar).exists() for jar in jars.split(os.pathsep)):
-        jars = _ask_maven(pom)
-        _remember(remembered, jars)
-    return ClassPath(java, java_version, jars)
+    return ClassPath(java, java_version, _remembered(remembered) or _resolve(pom, remembered))
+
+
+def _resolve(pom: Path, remembered: Path) -> str:
+    """Ask Maven, and remember what it says; who else asks meanwhile waits."""
+    with alone(remembered):
+        jars = _remembered(remembered)
+        if not jars:
+            jars = _ask_maven(pom)
+            draft = remembered.with_suffix(".draft")
+            draft.write_text(jars)
+            draft.replace(remembered)  # at once: others may be reading it
+    return jars
+
+
+def _remembered(file: Path) -> str:
+    """Give what is remembered, as long as all of it is there; else nothing."""
+    jars = file.read_text() if file.exists() else ""
+    return jars if all(Path(jar).exists() for jar in jars.split(os.pathsep)) else ""
 
 
 def _java() -> tuple[str, str]:
@@ -77,13 +94,15 @@ def _ask_maven(pom: Path) -> str:
         return answer.read_text().strip()
 
 
+@contextmanager
+def alone(made: Path) -> Iterator[None]:
+    """Be the only process that makes something in the cache."""
+    made.parent.mkdir(parents=True, exist_ok=True)
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def cache() -> Path:
     """Return the user's cache directory, of ours."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "giftledger"
-
-
-def _remember(file: Path, jars: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(f".{os.getpid()}")
-    draft.write_text(jars)
-    draft.replace(file)  # at once: others may be reading it

@@ -1,12 +1,11 @@
 """Prepared: what every Apache Kafka of a version needs at its start is made once, and kept beside the class path."""
 
-import fcntl
 import hashlib
 import shutil
 import tempfile
 from pathlib import Path
 
-from deploy.local.java import ClassPath, cache
+from deploy.local.java import ClassPath, alone, cache
 from deploy.local.kafka_apache import ApacheKafka, Prepared
 
 
@@ -19,9 +18,7 @@ def prepared(class_path: ClassPath) -> Prepared:
     digest = hashlib.sha256(f"{class_path.java_version}\n{class_path.jars}".encode()).hexdigest()[:16]
     ready = Prepared(cache() / f"kafka-{digest}")
     if not ready.folder.exists():
-        ready.folder.parent.mkdir(parents=True, exist_ok=True)
-        with ready.folder.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(ready.folder):
             if not ready.folder.exists():
                 _prepare(class_path, ready)
     return ready
