@@ -17,7 +17,7 @@ from tests.builders import bought, encode
 from tests.databases import applied_attempts
 from tests.services import commands, create_its_topics, deployment, start_ingress, start_worker, wait_for
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.once]
 
 # Longer than a healthy worker takes for any step of its start, on a busy machine.
 STALL_SECONDS = 8.0

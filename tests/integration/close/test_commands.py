@@ -16,6 +16,8 @@ from tests.builders import CERTIFICATE_ID, bought
 from tests.closing import JUNE, KEY, Applied, closed, on, private_key, publish
 from tests.databases import user_in
 
+pytestmark = pytest.mark.once
+
 
 class Finance:
     """Somebody at a shell."""

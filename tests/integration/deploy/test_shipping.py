@@ -127,7 +127,11 @@ def over_tls_and_sasl() -> Iterator[tuple[Stack, Security]]:
         yield deployed.stack, deployed.security
 
 
-@pytest.fixture(scope="module", params=[in_the_clear, over_tls_and_sasl], ids=["in the clear", "over TLS and SASL"])
+# Only Apache Kafka has the other way, and there is no need of this one then.
+IN_THE_CLEAR = pytest.param(in_the_clear, id="in the clear", marks=pytest.mark.once)
+
+
+@pytest.fixture(scope="module", params=[IN_THE_CLEAR, pytest.param(over_tls_and_sasl, id="over TLS and SASL")])
 def shipped(request: pytest.FixtureRequest, installation: Path) -> Iterator[Shipped]:
     """Run from the installation, on a stack of its own whose database users are compose's."""
     nobody = pwd.getpwnam("nobody")

@@ -28,6 +28,8 @@ from tests.builders import bought, definition, event, paid_with
 from tests.integration.sender.asking import applied, asked, differing, ids, listed, once, simulated
 from tests.pipeline import until
 
+pytestmark = pytest.mark.once
+
 Environment = dict[str, str]
 
 
