@@ -11,7 +11,9 @@ from consumer.kafka.record import Record
 from consumer.kafka.taking import Room, take
 from consumer.kafka.topics import existing_partitions
 
-POLL_SECONDS = 0.5
+# What a broker that has nothing may wait for, at the end of a partition; and how long until we look whether it answered.
+FETCH_MAX_WAIT_MS = 50
+POLL_SECONDS = 0.05
 MOST = Room(records=5000, bytes=16 * 1024 * 1024)
 
 Positions = Mapping[TopicPartition, int]
@@ -73,8 +75,10 @@ async def scanning(
     ``committed``: where the broker has transactions, only what was committed. Raises Fatal when a topic does not exist.
     """
     isolation = "read_committed" if committed and settings.kafka_enable_idempotence else "read_uncommitted"
-    # At the end of a partition the scan waits for an answer without records: let it come soon.
-    consumer = AIOKafkaConsumer(**reader_options(settings), fetch_max_wait_ms=50, isolation_level=isolation)
+    # At the end of a partition the scan waits for an answer without records: let it come soon. It wakes nobody.
+    consumer = AIOKafkaConsumer(
+        **reader_options(settings), fetch_max_wait_ms=FETCH_MAX_WAIT_MS, isolation_level=isolation
+    )
     try:
         await consumer.start()
         partitions = [
