@@ -82,6 +82,7 @@ def reader_options(settings: Settings) -> dict[str, Any]:
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "max_partition_fetch_bytes": MAX_RECORD_BYTES,
+        "fetch_max_bytes": MAX_FETCH_BYTES,
     }
 
 
@@ -98,5 +99,4 @@ def consumer_options(settings: Settings) -> dict[str, Any]:
         # A join is answered when the rebalance is over, so a request may take longer than that.
         "request_timeout_ms": session + REQUEST_TIMEOUT_MS // 2,
         "max_partition_fetch_bytes": MAX_PARTITION_FETCH_BYTES,
-        "fetch_max_bytes": MAX_FETCH_BYTES,
     }

@@ -8,13 +8,16 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from consumer.common.settings import Settings
 from consumer.kafka.options import reader_options
 from consumer.kafka.record import Record
-from consumer.kafka.taking import Room, take
+from consumer.kafka.taking import AT_ONCE, Room, take
 from consumer.kafka.topics import existing_partitions
 
-# What a broker that has nothing may wait for, at the end of a partition; and how long until we look whether it answered.
+# How long a broker that has nothing may wait, at the end of a partition; and until we look whether it answered.
 FETCH_MAX_WAIT_MS = 50
 POLL_SECONDS = 0.05
 MOST = Room(records=5000, bytes=16 * 1024 * 1024)
+# For whoever wants the first record of each partition, and nothing of what comes behind it.
+FEW = Room(records=AT_ONCE, bytes=1024 * 1024)
+_FETCH_FEW = {"max_partition_fetch_bytes": 64 * 1024, "fetch_max_bytes": FEW.bytes}
 
 Positions = Mapping[TopicPartition, int]
 
@@ -54,7 +57,7 @@ class Scan:
         left = set(self.positions)
         while left:
             records: list[Record] = []
-            await take(self._consumer, POLL_SECONDS, MOST, records.extend)
+            await take(self._consumer, POLL_SECONDS, FEW, records.extend)
             for record in records:
                 found.setdefault(TopicPartition(record.topic, record.partition), record)
             self._consumer.pause(*left & found.keys())
@@ -68,17 +71,22 @@ class Scan:
 
 @asynccontextmanager
 async def scanning(
-    settings: Settings, topics: Sequence[str], start: Positions | None = None, *, committed: bool = False
+    settings: Settings,
+    topics: Sequence[str],
+    start: Positions | None = None,
+    *,
+    committed: bool = False,
+    only_first: bool = False,
 ) -> AsyncIterator[Scan]:
     """Open a scan of topics; partitions that ``start`` does not name are read from their beginning.
 
-    ``committed``: where the broker has transactions, only what was committed. Raises Fatal when a topic does not exist.
+    ``committed``: where the broker has transactions, only what was committed. ``only_first``: for ``first_records``,
+    whatever stands behind them. Raises Fatal when a topic does not exist.
     """
     isolation = "read_committed" if committed and settings.kafka_enable_idempotence else "read_uncommitted"
     # At the end of a partition the scan waits for an answer without records: let it come soon. It wakes nobody.
-    consumer = AIOKafkaConsumer(
-        **reader_options(settings), fetch_max_wait_ms=FETCH_MAX_WAIT_MS, isolation_level=isolation
-    )
+    options = reader_options(settings) | (_FETCH_FEW if only_first else {})
+    consumer = AIOKafkaConsumer(**options, fetch_max_wait_ms=FETCH_MAX_WAIT_MS, isolation_level=isolation)
     try:
         await consumer.start()
         partitions = [

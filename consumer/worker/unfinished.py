@@ -93,7 +93,7 @@ async def waiting_records(settings: Settings) -> list[Noted]:
     committed = await committed_offsets(settings, partitions)
     if not committed:
         return []
-    async with scanning(settings, topics, committed) as scan:
+    async with scanning(settings, topics, committed, only_first=True) as scan:
         first = await scan.first_records()
     return [
         Noted(

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from aiokafka.conn import AIOKafkaProtocol
 
 from consumer.common.settings import Settings
 from consumer.operate.exceptions import acknowledge
 from consumer.operate.replay import replay
 from consumer.postgres.database import Pool
-from consumer.worker.unfinished import OpenLetters, look, unfinished, watch_unfinished
+from consumer.worker.unfinished import OpenLetters, look, unfinished, waiting_records, watch_unfinished
 from tests.builders import bought, paid_with
 from tests.integration.operate.test_replay import REPAIR, make_dead_letters
 from tests.pipeline import dead_letters, publish, until, working
@@ -149,6 +150,31 @@ async def test_a_record_that_waits_for_more_than_a_minute_is_noted_until_it_is_a
         await until(lambda: _applied(connections, 2), "the payment")
     await look(settings, connections, letters)
     assert await noted(connections) == []
+
+
+async def test_of_a_long_backlog_hardly_more_than_the_first_records_are_fetched(
+    settings: Settings, connections: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer.worker.unfinished.LATE_SECONDS", -1.0)
+    async with working(settings):
+        await publish(settings, *(bought(_id=f"{number}") for number in range(10)))
+        await until(lambda: _applied(connections, 10), "that something is committed")
+    await publish(settings, *(bought(_id=f"later-{number}", marketingText="x" * 200_000) for number in range(100)))
+    fetched = 0
+    read = AIOKafkaProtocol.data_received
+
+    def counted(protocol: AIOKafkaProtocol, data: bytes) -> None:
+        nonlocal fetched
+        fetched += len(data)
+        read(protocol, data)
+
+    monkeypatch.setattr(AIOKafkaProtocol, "data_received", counted)
+
+    found = await waiting_records(settings)
+
+    partitions = {one.observed for one in found}
+    assert len(partitions) == settings.topic_partitions
+    assert fetched < 2_000_000  # of 20 MB
 
 
 @pytest.mark.parametrize("failure", [asyncio.CancelledError, TimeoutError, ConnectionError])
