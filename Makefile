@@ -60,7 +60,12 @@ up: export BROKER ?= embedded
 up: $(READY) ## Start the same, with its traffic (COUNT=0: empty), and stay until Ctrl-C
 	@$(BIN)/python -m deploy.local.demo --stay $(SIMULATION)
 
-test: $(READY) ## Run the tests on a real broker and a real Postgres, which they start
+# In a new clone the assertions of all tests are written anew, once, and not by each of the processes that take tests.
+$(VENV)/.collected: | $(READY)
+	@$(BIN)/python -m pytest --collect-only --quiet tests >/dev/null || true
+	@touch $@
+
+test: $(READY) | $(VENV)/.collected ## Run the tests on a real broker and a real Postgres, which they start
 	@$(PYTEST) $(TESTS)
 
 check: $(READY) ## Look at format, lint and types
