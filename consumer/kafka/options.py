@@ -13,9 +13,10 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 RECORD_OVERHEAD_BYTES = 8 * 1024
 # What a topic holds unless its max.message.bytes says otherwise.
 KAFKAS_MAX_MESSAGE_BYTES = 1_048_588
-# What a worker holds of the topics: this much of each partition, and of each answer. A record that is larger comes
-# alone. aiokafka asks for more of a partition only when it has handed out what it has of it, and a tenth of a second
-# after the last answer at the soonest: with half of this, a worker that catches up often had to wait.
+# What a worker holds of the topics: this much of each partition, and of each answer, which scans keep to as well. A
+# record that is larger comes alone. aiokafka asks for more of a partition only when it has handed out what it has of
+# it, and a tenth of a second after the last answer at the soonest: with half of this, a worker that catches up often
+# had to wait.
 MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024
 MAX_FETCH_BYTES = 16 * 1024 * 1024
 # What a producer sends at once to a partition: as much as the largest body, which the topics must hold anyway.
