@@ -5,6 +5,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,6 +14,8 @@ from contextlib import AsyncExitStack
 import asyncpg
 import hypothesis
 import pytest
+import structlog
+import uvloop
 from xdist import is_xdist_worker
 from xdist.workermanage import WorkerController
 
@@ -49,11 +52,25 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on the event loop that services have."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse a unit test that needs Postgres or a broker: CI does not run it on each of them."""
     if item.nodeid.startswith("tests/unit/") and "stack" in getattr(item, "fixturenames", ()):
         pytest.fail("It needs a stack, so it belongs into tests/integration.", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own() -> Iterator[None]:
+    """Undo how a test set up the logs, as commands do: to the output that was captured of it."""
+    handlers = logging.getLogger().handlers.copy()
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

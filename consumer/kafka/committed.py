@@ -17,7 +17,6 @@ async def committed_offsets(settings: Settings, partitions: Collection[TopicPart
     consumer = AIOKafkaConsumer(**reader_options(settings), group_id=settings.kafka_group_id)
     try:
         await consumer.start()
-        consumer.assign(list(partitions))
         offsets = {partition: await consumer.committed(partition) for partition in partitions}
     except GroupAuthorizationFailedError:
         return {}

@@ -9,7 +9,7 @@ from consumer.common.settings import Settings
 from consumer.kafka.options import reader_options
 from consumer.kafka.record import Record
 from consumer.kafka.taking import AT_ONCE, Room, take
-from consumer.kafka.topics import existing_partitions
+from consumer.kafka.topics import partitions_of
 
 # How long a broker that has nothing may wait, at the end of a partition; and until we look whether it answered.
 FETCH_MAX_WAIT_MS = 50
@@ -89,11 +89,7 @@ async def scanning(
     consumer = AIOKafkaConsumer(**options, fetch_max_wait_ms=FETCH_MAX_WAIT_MS, isolation_level=isolation)
     try:
         await consumer.start()
-        partitions = [
-            TopicPartition(topic, number)
-            for topic, numbers in (await existing_partitions(settings, topics)).items()
-            for number in numbers
-        ]
+        partitions = await partitions_of(settings, topics)
         first = await consumer.beginning_offsets(partitions)
         consumer.assign(partitions)
         positions = {partition: (start or {}).get(partition, first[partition]) for partition in partitions}

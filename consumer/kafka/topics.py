@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
@@ -101,6 +102,12 @@ async def existing_partitions(settings: Settings, topics: Sequence[str]) -> dict
         remedy = MISSING_RIGHTS_ON_KAFKA if missing_right else "`giftledger topics` creates what is missing."
         raise Fatal(f"Topic {topic}: {reason.__name__}. {remedy}")
     return {topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"]) for topic in described}
+
+
+async def partitions_of(settings: Settings, topics: Sequence[str]) -> list[TopicPartition]:
+    """Give the partitions of topics, as consumers name them. Raises Fatal when one does not exist."""
+    existing = await existing_partitions(settings, topics)
+    return [TopicPartition(topic, number) for topic, numbers in existing.items() for number in numbers]
 
 
 async def missing_topics(client: AIOKafkaClient, topics: Sequence[str]) -> Diagnosis | None:

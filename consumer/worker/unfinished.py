@@ -19,6 +19,7 @@ from consumer.common.errors import THE_WAY_THERE, Fatal
 from consumer.common.settings import Settings
 from consumer.kafka.committed import committed_offsets
 from consumer.kafka.scan import Positions, scanning
+from consumer.kafka.topics import partitions_of
 from consumer.letters.letters import Letter, letter_of
 from consumer.letters.open_letters import Identity, applied_since, identity
 from consumer.postgres.database import Connection, Pool, statement
@@ -88,9 +89,7 @@ async def unfinished(settings: Settings, connection: Connection) -> list[Noted]:
 async def waiting_records(settings: Settings) -> list[Noted]:
     """Find the partitions whose next record has waited for too long: of live or test traffic, nobody has read it."""
     topics = [settings.topic(family.topic) for family in FAMILIES]
-    async with scanning(settings, topics) as scan:
-        partitions = list(scan.positions)
-    committed = await committed_offsets(settings, partitions)
+    committed = await committed_offsets(settings, await partitions_of(settings, topics))
     if not committed:
         return []
     async with scanning(settings, topics, committed, only_first=True) as scan:

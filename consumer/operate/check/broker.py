@@ -235,8 +235,9 @@ async def _consumer(settings: Settings, topics: list[Topic]) -> list[Finding]:
                 for partition in topic["partitions"]
                 if not topic["error_code"]
             ]
+            ends = await consumer.end_offsets(partitions)
             consumer.assign(partitions)
-            for partition, end in (await consumer.end_offsets(partitions)).items():
+            for partition, end in ends.items():
                 consumer.seek(partition, max(0, end - 1))
             for records in (await consumer.getmany(timeout_ms=1000)).values():
                 ahead = max(ahead, *(record.timestamp / 1000 - time.time() for record in records))
