@@ -7,6 +7,8 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+import uvloop
+
 from consumer.apply.apply import apply, look_up, write
 from consumer.apply.fold import fold
 from consumer.books.rebooking import run_tasks
@@ -33,7 +35,7 @@ class Laboratory:
     """Runs coroutines on a loop of its own, so that hypothesis can call it; close() when done."""
 
     def __init__(self, database_url: str) -> None:
-        self.runner = asyncio.Runner()
+        self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self.connections = self.run(_connect(database_url))
         # Histories that were begun with empty tables.
         self.histories = 0

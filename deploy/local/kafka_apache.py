@@ -22,6 +22,10 @@ _SETTINGS = {
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "2000",  # after a kill the controller refuses the broker for so long
     "auto.create.topics.enable": "false",
+    "metadata.max.idle.interval.ms": "0",
+    "num.network.threads": "1",
+    "num.io.threads": "2",
+    "background.threads": "1",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",  # for tests that cannot wait for 6 s until a consumer is dead
     "offsets.topic.num.partitions": "4",

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 
+import uvloop
+
 CHUNK = 65_536
 
 
@@ -14,7 +16,7 @@ class Loop:
     """An event loop in a thread of its own: what runs on it does not stop while the test does something."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self.servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
@@ -137,6 +139,4 @@ class Pair:
 
     def abort(self) -> None:
         for writer in self.writers:
-            transport = writer.transport
-            if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
+            writer.transport.abort()
