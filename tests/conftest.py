@@ -38,8 +38,8 @@ SAID = pytest.StashKey[list[str]]()
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run three files a core side by side: most tests wait for other processes most of the time."""
-    return 3 * len(os.sched_getaffinity(0))
+    """Run four files a core side by side: most tests wait for other processes most of the time."""
+    return 4 * len(os.sched_getaffinity(0))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
