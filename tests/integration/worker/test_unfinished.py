@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.conn import AIOKafkaProtocol
 
 from consumer.common.settings import Settings
@@ -160,21 +161,28 @@ async def test_of_a_long_backlog_hardly_more_than_the_first_records_are_fetched(
         await publish(settings, *(bought(_id=f"{number}") for number in range(10)))
         await until(lambda: _applied(connections, 10), "that something is committed")
     await publish(settings, *(bought(_id=f"later-{number}", marketingText="x" * 200_000) for number in range(100)))
-    fetched = 0
-    read = AIOKafkaProtocol.data_received
+    fetched = assigned = 0
+    read, assign = AIOKafkaProtocol.data_received, AIOKafkaConsumer.assign
 
     def counted(protocol: AIOKafkaProtocol, data: bytes) -> None:
         nonlocal fetched
         fetched += len(data)
         read(protocol, data)
 
+    def seen(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        nonlocal assigned
+        assigned += 1
+        assign(consumer, partitions)
+
     monkeypatch.setattr(AIOKafkaProtocol, "data_received", counted)
+    monkeypatch.setattr(AIOKafkaConsumer, "assign", seen)
 
     found = await waiting_records(settings)
 
     partitions = {one.observed for one in found}
     assert len(partitions) == settings.topic_partitions
     assert fetched < 2_000_000  # of 20 MB
+    assert assigned == 1  # what is assigned begins to be fetched
 
 
 @pytest.mark.parametrize("failure", [asyncio.CancelledError, TimeoutError, ConnectionError])
