@@ -16,9 +16,9 @@ FETCH_MAX_WAIT_MS = 50
 POLL_SECONDS = 0.05
 MOST = Room(records=5000, bytes=16 * 1024 * 1024)
 # For whoever wants the first record of each partition, and nothing of what comes behind it.
-FEW = Room(records=AT_ONCE, bytes=1024 * 1024)
-# Not every broker keeps to the first bound, of a partition: an answer may have a record of one partition only.
-_FETCH_FEW = {"max_partition_fetch_bytes": 64 * 1024, "fetch_max_bytes": 64 * 1024}
+# Not every broker bounds a partition: an answer may have a record of one partition only.
+FEW = Room(records=AT_ONCE, bytes=64 * 1024)
+_FETCH_FEW = {"max_partition_fetch_bytes": FEW.bytes, "fetch_max_bytes": FEW.bytes}
 
 Positions = Mapping[TopicPartition, int]
 
